@@ -1,0 +1,1 @@
+"""The R-CNN detector: trunk, heads, training, model cards and registry."""

@@ -1,0 +1,98 @@
+"""The detector seam: frozen request in, frozen result out. Imports no torch."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from core.jobs import CancelToken
+from core.model import Box, Detection, LabelSchema, Proposals
+
+
+@dataclass(frozen=True, slots=True)
+class DetectRequest:
+    """One slice to run the detector on.
+
+    Attributes:
+        slice_key: The slice; the result carries it and goes there, whatever is on screen by then.
+        image: (rows, columns) rescaled pixels, as the reader gave them (before windowing and inversion).
+        proposals: Regions to judge; None lets the detector's own proposer find them.
+    """
+
+    slice_key: str
+    image: NDArray[np.float32] = field(repr=False, compare=False)
+    proposals: Proposals | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class TraceRow:
+    """What became of one proposal and class: why a lesion was found or missed.
+
+    Attributes:
+        proposal: Index into the result's proposals.
+        label_id: The class considered (the proposal's best).
+        score: Its score.
+        box: The box after regression.
+        suppressed_by: Index of the trace row whose box suppressed this one, or None.
+    """
+
+    proposal: int
+    label_id: int
+    score: float
+    box: Box
+    suppressed_by: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class DetectResult:
+    """What the engine says about one slice.
+
+    Attributes:
+        slice_key: The slice.
+        model: "name@hash".
+        detections: By falling score, after suppression at the request's settings; down to score 0.05, so
+            that the window can threshold without running again.
+        proposals: What was judged.
+        trace: One row per proposal.
+        milliseconds: The engine's own time, without decoding.
+    """
+
+    slice_key: str
+    model: str
+    detections: tuple[Detection, ...]
+    proposals: Proposals
+    trace: tuple[TraceRow, ...] = ()
+    milliseconds: float = 0.0
+
+
+class Detector(Protocol):
+    """Classifies and regresses proposals.
+
+    Contract: safe to call from one worker thread at a time; polls `cancel` at least every half second of
+    its own work; keeps no reference to the image.
+    """
+
+    @property
+    def identity(self) -> str:
+        """Name and hash of the weights, "name@hash"."""
+
+    @property
+    def class_names(self) -> tuple[str, ...]:
+        """The classes the model predicts."""
+
+    def bind(self, schema: LabelSchema) -> None:
+        """Map the model's classes to the schema's ids by name.
+
+        Raises:
+            ModelMismatch: The schema lacks a class.
+        """
+
+    def detect(self, request: DetectRequest, *, cancel: CancelToken) -> DetectResult:
+        """Run on one slice.
+
+        Raises:
+            Cancelled: The token was set.
+        """

@@ -1,0 +1,1 @@
+"""Datasets in and out: COCO, YOLO, VOC, each verified."""

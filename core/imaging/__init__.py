@@ -1,0 +1,1 @@
+"""Reading MRI slices: files, geometry, grey values, windows."""

@@ -1,0 +1,1 @@
+"""Region proposals: where in a slice something might be."""

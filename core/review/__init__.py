@@ -1,0 +1,1 @@
+"""Reading states: what was read, by whom, with what result."""

@@ -1,0 +1,1 @@
+"""The workspace: an append-only journal of edits and its projections."""

@@ -1,0 +1,1 @@
+"""The slice viewer: canvas, layers, tools, overlays, slice strip."""

@@ -1,0 +1,1 @@
+"""Icons, theme tokens, label schemas, the bundled model."""
