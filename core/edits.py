@@ -270,3 +270,21 @@ def mark_unread(annotations: AnnotationSet, slice_keys: Iterable[str]) -> SetEdi
     """Take reading marks back, or None where there are none."""
     marks = [m for key in slice_keys if (m := annotations.on(key).reading) is not None]
     return SetEdit("unread", tuple(Change(m, None) for m in marks)) if marks else None
+
+
+def with_reading_states(edit: SetEdit, annotations: AnnotationSet, reader: str) -> SetEdit:
+    """The edit, and where it gives a read slice its first box or takes its last, the mark that follows.
+
+    Keeps the law that a slice read with "no finding" has no boxes and one read with "findings" has some.
+
+    Raises:
+        EditConflict: The edit does not fit `annotations`.
+    """
+    after, _ = edit.apply(annotations)
+    changes = []
+    for key in edit.slice_keys:
+        record = after.on(key)
+        state = ReadState.FINDINGS if record.annotations else ReadState.NO_FINDING
+        if record.reading is not None and record.reading.state != state:
+            changes.append(Change(record.reading, ReadingMark(key, state, reader)))
+    return replace(edit, changes=(*edit.changes, *changes)) if changes else edit

@@ -1,0 +1,172 @@
+"""What a person does at the desk, as functions over the session, the display and the engine. No widgets."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from core.edits import accept, create, delete, reject, relabel, reshape
+from core.model import HUMAN, Annotation, Box, Detection, Series, new_id
+from gui.display import Display
+from gui.engine import Engine
+from gui.session import Session
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """The collaborators of every action."""
+
+    session: Session
+    display: Display
+    engine: Engine
+
+
+def detection_id(row: int) -> str:
+    """Id on screen of the prediction of that trace row."""
+    return f"d{row}"
+
+
+def selected_detection(desk: Desk) -> Detection | None:
+    """The selected prediction on the slice in view, if it is still undecided."""
+    shown = desk.engine.undecided(desk.session.current_slice_key)
+    return next((s.detection for s in shown if detection_id(s.row) == desk.session.selected), None)
+
+
+def draw(desk: Desk, box: Box) -> None:
+    """Make an annotation of a drawn box, of the current class, and select it."""
+    session = desk.session
+    ref = session.current_slice
+    clipped = box.clipped(ref.columns, ref.rows) if ref else None
+    if ref is None or clipped is None:
+        return
+    made = Annotation(
+        new_id(), ref.key, clipped, session.current_label, HUMAN, session.reader, desk.display.window_values
+    )
+    if session.commit(create(made)):
+        session.select(made.id)
+
+
+def change_box(desk: Desk, annotation_id: str, box: Box) -> None:
+    """Move or resize an annotation; one gesture is one edit."""
+    session = desk.session
+    annotation = next((a for a in session.record.annotations if a.id == annotation_id), None)
+    ref = session.current_slice
+    clipped = box.clipped(ref.columns, ref.rows) if ref else None
+    if annotation is None or clipped is None or clipped == annotation.box:
+        return
+    session.commit(reshape(annotation, clipped, session.reader))
+
+
+def accept_selected(desk: Desk) -> None:
+    """Accept the selected prediction (or the best one on the slice) and go to the next on this slice."""
+    session = desk.session
+    found = selected_detection(desk) or _best(desk)
+    if found is None:
+        session.said.emit("info", "No prediction to accept on this slice.")
+        return
+    edit = accept(
+        [found], session.current_slice_key, _model_of(desk), session.reader, desk.display.window_values
+    )
+    if session.commit(edit):
+        session.select(_first_undecided(desk))
+
+
+def reject_selected(desk: Desk, reason: str) -> None:
+    """Reject the selected prediction (or the best one on the slice), with a reason."""
+    session = desk.session
+    found = selected_detection(desk) or _best(desk)
+    if found is None:
+        session.said.emit("info", "No prediction to reject on this slice.")
+        return
+    edit = reject(found, session.current_slice_key, _model_of(desk), session.reader, reason)
+    if session.commit(edit):
+        session.select(_first_undecided(desk))
+
+
+def has_prediction(desk: Desk) -> bool:
+    """Whether there is an undecided prediction on the slice in view."""
+    return bool(desk.engine.undecided(desk.session.current_slice_key))
+
+
+def delete_selected(desk: Desk) -> None:
+    """Delete the selected annotation."""
+    found = desk.session.selected_annotation
+    if found is None:
+        desk.session.said.emit("info", "No box is selected. A prediction is rejected with X.")
+    elif desk.session.commit(delete([found])):
+        desk.session.select("")
+
+
+def classify(desk: Desk, label_id: int) -> None:
+    """Give the selected annotation a class; without one, the next drawn box gets it."""
+    session = desk.session
+    if session.workspace.schema.by_id(label_id) is None:
+        session.said.emit("info", f"The label schema has no class {label_id}.")
+        return
+    found = session.selected_annotation
+    if found is None:
+        session.set_current_label(label_id)
+        session.said.emit("info", f"New boxes: {session.workspace.schema.name_of(label_id)}.")
+    elif found.label_id != label_id:
+        session.commit(relabel(found, label_id, session.reader))
+
+
+def select_next_box(desk: Desk) -> None:
+    """Select the next box on the slice: annotations first, then undecided predictions."""
+    session = desk.session
+    ids = [a.id for a in session.record.annotations]
+    ids += [detection_id(s.row) for s in desk.engine.undecided(session.current_slice_key)]
+    if ids:
+        at = ids.index(session.selected) + 1 if session.selected in ids else 0
+        session.select(ids[at % len(ids)])
+
+
+def step_prediction(desk: Desk, by: int) -> None:
+    """Go to the next (+1) or previous (-1) undecided prediction of the series, over slices."""
+    session = desk.session
+    series, place = session.current_series, session.place
+    if series is None or place is None:
+        return
+    stops = _prediction_stops(desk, series)
+    if not stops:
+        session.said.emit("info", "No undecided prediction in this series so far.")
+        return
+    target = _neighbour(stops, (place.index, session.selected), by)
+    session.go_to(series.uid, target[0])
+    session.select(target[1])
+
+
+def _prediction_stops(desk: Desk, series: Series) -> list[tuple[int, str]]:
+    return [
+        (index, detection_id(s.row))
+        for index, ref in enumerate(series.slices)
+        for s in desk.engine.undecided(ref.key)
+    ]
+
+
+def _neighbour(stops: list[tuple[int, str]], here: tuple[int, str], by: int) -> tuple[int, str]:
+    if here in stops:
+        return stops[(stops.index(here) + by) % len(stops)]
+    if by > 0:
+        return next((s for s in stops if s[0] >= here[0]), stops[0])
+    return next((s for s in reversed(stops) if s[0] <= here[0]), stops[-1])
+
+
+def _best(desk: Desk) -> Detection | None:
+    shown = desk.engine.undecided(desk.session.current_slice_key)
+    return shown[0].detection if shown else None
+
+
+def _first_undecided(desk: Desk) -> str:
+    shown = desk.engine.undecided(desk.session.current_slice_key)
+    return detection_id(shown[0].row) if shown else ""
+
+
+def _model_of(desk: Desk) -> str:
+    result = desk.engine.result(desk.session.current_slice_key)
+    return result.model if result else ""
+
+
+def toggle_layer(desk: Desk, layer: str) -> None:
+    """Show or hide a layer: "predictions", "proposals" or "rejections"."""
+    layers = desk.engine.layers
+    desk.engine.set_layers(replace(layers, **{layer: not getattr(layers, layer)}))

@@ -1,0 +1,173 @@
+"""The pixels and grey-level window of the slice in view, decoded in the background; never a wrong slice."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+from PySide6.QtCore import QObject, Signal
+
+from core.imaging.pixels import PixelCache
+from core.imaging.window import auto_window, default_window, presets
+from core.jobs import CancelToken, Progress
+from core.model import Series, SliceRef, Window
+from gui.runner import JobOutcome, JobRunner, Lane, error_text
+from gui.session import Session
+
+Pixels = NDArray[np.float32]
+PREFETCH = 3
+"""Slices decoded ahead on either side of the one in view."""
+
+
+class Display(QObject):
+    """Pixels, window and inversion of the slice in view.
+
+    A window that the reader chose is kept for the series. Until then each slice has its file's own window;
+    a stack whose files have none gets one percentile window for all its slices.
+
+    Signals:
+        pixels_changed: The pixels of the slice in view arrived, or it is known that they cannot be read.
+        window_changed: Another window or inversion is in force.
+    """
+
+    pixels_changed = Signal()
+    window_changed = Signal()
+
+    def __init__(self, session: Session, runner: JobRunner, cache: PixelCache) -> None:
+        super().__init__()
+        self._session = session
+        self._runner = runner
+        self._cache = cache
+        self._pixels: tuple[str, Pixels] | None = None
+        self._unreadable: dict[str, str] = {}
+        self._chosen: dict[str, Window] = {}
+        self._default: dict[str, Window] = {}
+        self._inverted: set[str] = set()
+        session.place_changed.connect(self._show)
+
+    @property
+    def pixels(self) -> Pixels | None:
+        """Pixels of the slice in view, or None until they arrive; never another slice's."""
+        if self._pixels is not None and self._pixels[0] == self._session.current_slice_key:
+            return self._pixels[1]
+        return None
+
+    @property
+    def unreadable(self) -> str:
+        """Why the slice in view cannot be shown, or ""."""
+        return self._unreadable.get(self._session.current_slice_key, "")
+
+    @property
+    def window(self) -> Window | None:
+        """The window in force on the slice in view; None until its pixels were seen."""
+        ref, series = self._session.current_slice, self._session.current_series
+        return self._window_of(ref, series) if ref and series else None
+
+    @property
+    def window_values(self) -> tuple[float, float] | None:
+        """(centre, width) in force, for the provenance of what is drawn now."""
+        window = self.window
+        return (window.center, window.width) if window else None
+
+    @property
+    def inverted(self) -> bool:
+        """Whether the slice in view is shown inverted: its own inversion and the reader's."""
+        ref, series = self._session.current_slice, self._session.current_series
+        return ref is not None and series is not None and ref.inverted != (series.uid in self._inverted)
+
+    def set_window(self, window: Window) -> None:
+        """Put a window in force for the series in view."""
+        series = self._session.current_series
+        if series is not None and window != self.window:
+            self._chosen[series.uid] = window
+            self.window_changed.emit()
+
+    def set_preset(self, number: int) -> None:
+        """Put the n-th preset (1-based) in force; where there are fewer, nothing happens."""
+        ref, pixels = self._session.current_slice, self.pixels
+        if ref is None or pixels is None:
+            return
+        rows = presets(ref, pixels)
+        if 1 <= number <= len(rows):
+            self.set_window(rows[number - 1])
+            self._session.said.emit("info", f"Window {number}: {rows[number - 1].name or 'from the file'}")
+
+    def set_auto_window(self) -> None:
+        """Put the percentile window of the slice in view in force."""
+        if self.pixels is not None:
+            self.set_window(auto_window(self.pixels))
+
+    def toggle_inverted(self) -> None:
+        """Invert the series in view."""
+        series = self._session.current_series
+        if series is not None:
+            self._inverted ^= {series.uid}
+            self.window_changed.emit()
+
+    def _window_of(self, ref: SliceRef, series: Series) -> Window | None:
+        return self._chosen.get(series.uid) or self._default.get(_default_key(ref, series))
+
+    def _show(self) -> None:
+        ref, series = self._session.current_slice, self._session.current_series
+        if ref is None or series is None:
+            return
+        cached = self._cache.peek(ref)
+        if cached is not None and self._window_of(ref, series) is not None:
+            self._pixels = (ref.key, cached)
+            self._runner.cancel("pixels")
+            self.pixels_changed.emit()
+            self._prefetch()
+        else:
+            self._load(ref, series)
+
+    def _load(self, ref: SliceRef, series: Series) -> None:
+        cache, known = self._cache, self._window_of(ref, series)
+
+        def job(progress: Progress, cancel: CancelToken) -> tuple[Pixels, Window]:
+            pixels = cache.get(ref)
+            cancel.check()
+            if known is not None:
+                return pixels, known
+            if ref.windows or not series.is_stack:
+                return pixels, default_window(ref, pixels)
+            # From a slice that holds anatomy; the end slices are mostly air.
+            return pixels, auto_window(cache.get(series.slices[len(series.slices) // 2]))
+
+        def arrived(outcome: JobOutcome[tuple[Pixels, Window]]) -> None:
+            self._arrived(ref, series, outcome)
+
+        self._runner.submit(job, key="pixels", lane=Lane.READ, done=arrived)
+
+    def _arrived(self, ref: SliceRef, series: Series, outcome: JobOutcome[tuple[Pixels, Window]]) -> None:
+        if outcome.error is not None:
+            self._unreadable[ref.key] = error_text(outcome.error)
+        if outcome.result is not None:
+            pixels, window = outcome.result
+            self._default.setdefault(_default_key(ref, series), window)
+            self._unreadable.pop(ref.key, None)
+            if ref.key == self._session.current_slice_key:
+                self._pixels = (ref.key, pixels)
+        if ref.key == self._session.current_slice_key and not outcome.cancelled:
+            self.pixels_changed.emit()
+            self._prefetch()
+
+    def _prefetch(self) -> None:
+        series, place, cache = self._session.current_series, self._session.place, self._cache
+        if series is None or place is None:
+            return
+        first, last = max(0, place.index - PREFETCH), place.index + PREFETCH + 1
+        near = sorted(enumerate(series.slices[first:last], first), key=lambda row: abs(row[0] - place.index))
+        wanted = [ref for _, ref in near if cache.peek(ref) is None]
+        if not wanted:
+            return
+
+        def job(progress: Progress, cancel: CancelToken) -> None:
+            for ref in wanted:
+                cancel.check()
+                cache.get(ref)
+
+        # A slice that cannot be read says so when it is shown, not when it is fetched ahead.
+        self._runner.submit(job, key="prefetch", lane=Lane.READ)
+
+
+def _default_key(ref: SliceRef, series: Series) -> str:
+    return ref.key if ref.windows or not series.is_stack else series.uid

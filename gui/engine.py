@@ -1,0 +1,264 @@
+"""The detection engine at work: one slice at a time, nearest first, results to their own slice."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from PySide6.QtCore import QObject, Signal
+
+from core.detection.base import Detector, DetectRequest, DetectResult
+from core.detection.operating_point import OperatingPoint, ShownDetection, detections_at, undecided
+from core.detection.registry import ModelEntry, ModelRegistry
+from core.errors import ModelError, ModelMismatch
+from core.imaging.pixels import PixelCache
+from core.jobs import CancelToken, Progress
+from core.model import SliceRef
+from core.settings import Settings
+from gui.runner import JobOutcome, JobRunner, Lane, error_text
+from gui.session import Session
+
+DETECT = "detect"
+LOAD = "load-model"
+
+
+@dataclass(frozen=True, slots=True)
+class Layers:
+    """Which layers are shown.
+
+    Attributes:
+        predictions: Predictions nobody has judged yet.
+        proposals: Regions nobody has judged.
+        rejections: Predictions judged wrong, dimmed.
+        proposal_limit: How many proposals, best first.
+    """
+
+    predictions: bool = True
+    proposals: bool = False
+    rejections: bool = False
+    proposal_limit: int = 50
+
+
+class Engine(QObject):
+    """Runs the detector in a worker thread and keeps its results.
+
+    Signals:
+        results_changed: (slice key) A result arrived, or the slice could not be computed.
+        point_changed: The operating point or the shown layers changed.
+        model_changed: Another model is in use, or is being loaded.
+        work_changed: (slices done, slices wanted, text) For the status bar; wanted 0: idle.
+    """
+
+    results_changed = Signal(str)
+    point_changed = Signal()
+    model_changed = Signal()
+    work_changed = Signal(int, int, str)
+
+    def __init__(
+        self,
+        session: Session,
+        runner: JobRunner,
+        cache: PixelCache,
+        registry: ModelRegistry,
+        settings: Settings,
+    ) -> None:
+        super().__init__()
+        self.registry = registry
+        self.point = OperatingPoint(settings.number("engine.min_score"), settings.number("engine.nms_iou"))
+        self.layers = Layers()
+        self.ahead = settings.flag("engine.ahead")
+        self._session = session
+        self._runner = runner
+        self._cache = cache
+        self._settings = settings
+        self._detector: Detector | None = None
+        self._entry: ModelEntry | None = None
+        self._results: dict[tuple[str, str], DetectResult] = {}
+        self._failed: dict[str, str] = {}
+        self._wanted: set[str] = set()
+        self._running = ""
+        session.place_changed.connect(self._look_ahead)
+        session.catalog_changed.connect(self._look_ahead)
+
+    # -- model ---------------------------------------------------------------------------------------
+
+    @property
+    def model_name(self) -> str:
+        """Name of the model in use or being loaded, or ""."""
+        return self._entry.name if self._entry else ""
+
+    @property
+    def ready(self) -> bool:
+        """Whether a model is loaded."""
+        return self._detector is not None
+
+    def use_current_model(self) -> None:
+        """Load the model that the registry names as current."""
+        entry = self.registry.current()
+        if entry is None:
+            self._session.said.emit("warning", "There is no model yet: train one, or add one with Models.")
+            return
+        self.use_model(entry)
+
+    def use_model(self, entry: ModelEntry) -> None:
+        """Load a model in the background; until it is there the old one stays in use."""
+
+        def job(progress: Progress, cancel: CancelToken) -> Detector:
+            from core.detection.detector import load_detector  # noqa: PLC0415 - torch only when needed
+
+            return load_detector(entry.path, name=entry.name)
+
+        def loaded(outcome: JobOutcome[Detector]) -> None:
+            if outcome.error is not None:
+                self._session.said.emit("error", error_text(outcome.error))
+            if outcome.result is not None:
+                self._install(entry, outcome.result)
+
+        self._runner.submit(job, key=LOAD, lane=Lane.ENGINE, title=f"Loading {entry.name}", done=loaded)
+
+    def _install(self, entry: ModelEntry, detector: Detector) -> None:
+        try:
+            detector.bind(self._session.workspace.schema)
+        except ModelMismatch as error:
+            self._session.said.emit("error", str(error))
+            return
+        self.stop()
+        self._detector, self._entry = detector, entry
+        self._failed.clear()
+        self.model_changed.emit()
+        self._look_ahead()
+
+    # -- results at the operating point ---------------------------------------------------------------
+
+    def result(self, slice_key: str) -> DetectResult | None:
+        """What the model in use says about a slice, or None while it has not been asked."""
+        return self._results.get((self._detector.identity, slice_key)) if self._detector else None
+
+    def failure(self, slice_key: str) -> str:
+        """Why a slice could not be computed, or ""."""
+        return self._failed.get(slice_key, "")
+
+    def undecided(self, slice_key: str) -> tuple[ShownDetection, ...]:
+        """Predictions on a slice at the operating point that nobody has judged yet, best first."""
+        result = self.result(slice_key)
+        if result is None:
+            return ()
+        shown = detections_at(result, self.point, self._session.workspace.schema)
+        return undecided(shown, self._session.workspace.annotations.on(slice_key), result.model)
+
+    def set_point(self, *, min_score: float | None = None, nms_iou: float | None = None) -> None:
+        """Move the operating point; acts on the results that are there."""
+        if min_score is not None:
+            self.point = replace(self.point, min_score=min_score)
+        if nms_iou is not None:
+            self.point = replace(self.point, nms_iou=nms_iou)
+        self.point_changed.emit()
+
+    def remember_point(self) -> None:
+        """Keep the operating point for the next session."""
+        self._settings.set("engine.min_score", self.point.min_score)
+        self._settings.set("engine.nms_iou", self.point.nms_iou)
+
+    def set_layers(self, layers: Layers) -> None:
+        """Show or hide layers."""
+        if layers != self.layers:
+            self.layers = layers
+            self.point_changed.emit()
+
+    # -- work ----------------------------------------------------------------------------------------
+
+    def detect_slice(self) -> None:
+        """Run the model on the slice in view, again if it has been run."""
+        ref = self._session.current_slice
+        if ref is None or not self._has_model():
+            return
+        self._forget(ref.key)
+        self._wanted.add(ref.key)
+        self._next()
+
+    def detect_series(self) -> None:
+        """Run the model on every slice of the series in view that has no result yet."""
+        series = self._session.current_series
+        if series is None or not self._has_model():
+            return
+        for ref in series.slices:
+            self._failed.pop(ref.key, None)
+        self._wanted |= {s.key for s in series.slices if self.result(s.key) is None}
+        self._next()
+
+    def stop(self) -> None:
+        """Stop computing; the slice at work is dropped within a second."""
+        self._wanted.clear()
+        self._runner.cancel(DETECT)
+        self.work_changed.emit(0, 0, "")
+
+    def set_ahead(self, ahead: bool) -> None:
+        """Detect ahead of the reader, or only when asked."""
+        self.ahead = ahead
+        self._settings.set("engine.ahead", ahead)
+        if ahead:
+            self._look_ahead()
+        else:
+            self.stop()
+
+    def _has_model(self) -> bool:
+        if self._detector is None:
+            waiting = self._runner.busy(LOAD)
+            text = "The model is still being loaded." if waiting else "There is no model in use."
+            self._session.said.emit("warning", text)
+        return self._detector is not None
+
+    def _forget(self, slice_key: str) -> None:
+        self._failed.pop(slice_key, None)
+        if self._detector is not None:
+            self._results.pop((self._detector.identity, slice_key), None)
+
+    def _look_ahead(self) -> None:
+        series = self._session.current_series
+        if not self.ahead or self._detector is None or series is None:
+            return
+        # Only the series in view: what the reader has left is not worth the wait.
+        self._wanted = {
+            s.key for s in series.slices if self.result(s.key) is None and s.key not in self._failed
+        }
+        self._next()
+
+    def _nearest(self) -> SliceRef | None:
+        series, place = self._session.current_series, self._session.place
+        if series is None or place is None:
+            return None
+        open_ones = [(abs(i - place.index), i) for i, s in enumerate(series.slices) if s.key in self._wanted]
+        return series.slices[min(open_ones)[1]] if open_ones else None
+
+    def _next(self) -> None:
+        ref, detector = self._nearest(), self._detector
+        series = self._session.current_series
+        if self._running or detector is None or series is None:
+            return
+        if ref is None:
+            self.work_changed.emit(0, 0, "")
+            return
+        total = len(series.slices)
+        self.work_changed.emit(total - len(self._wanted), total, "Detecting")
+        self._running = ref.key
+        cache = self._cache
+
+        def job(progress: Progress, cancel: CancelToken) -> DetectResult:
+            request = DetectRequest(ref.key, cache.get(ref))
+            cancel.check()
+            return detector.detect(request, cancel=cancel)
+
+        self._runner.submit(job, key=DETECT, lane=Lane.ENGINE, done=lambda o: self._arrived(ref.key, o))
+
+    def _arrived(self, slice_key: str, outcome: JobOutcome[DetectResult]) -> None:
+        self._running = ""
+        if not outcome.cancelled:
+            self._wanted.discard(slice_key)
+        if outcome.result is not None:
+            # By the slice and model it is for, whatever is on screen or in use by now.
+            self._results[outcome.result.model, outcome.result.slice_key] = outcome.result
+        if outcome.error is not None:
+            self._failed[slice_key] = error_text(outcome.error)
+            if isinstance(outcome.error, ModelError):
+                self._session.said.emit("error", error_text(outcome.error))
+        self.results_changed.emit(slice_key)
+        self._next()

@@ -1,0 +1,316 @@
+"""What is open and selected; the only writer to the store; says what changed. No widgets."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from PySide6.QtCore import QObject, Signal
+
+from core.edits import SetEdit, SliceRecord, mark_read, mark_unread, with_reading_states
+from core.errors import EditConflict, InputError, StoreError
+from core.imaging.catalog import scan
+from core.jobs import CancelToken, Progress
+from core.model import Annotation, Catalog, Series, Skipped, SliceRef
+from core.review.readings import next_unread
+from core.store.workspace import JournalEntry, Workspace
+from gui.runner import JobOutcome, JobRunner, Lane, error_text
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where the reader is: a series and a slice of it."""
+
+    series_uid: str
+    index: int
+
+
+class Session(QObject):
+    """What is open, where the reader is, what is selected.
+
+    Signals:
+        catalog_changed: Series were added or more is known of them.
+        place_changed: Another slice or series is in view.
+        selection_changed: Another box is selected.
+        annotations_changed: (slice keys) The journal moved on.
+        schema_changed: A class was added.
+        said: (level, text) Something to tell the reader; level "info", "warning" or "error".
+    """
+
+    catalog_changed = Signal()
+    place_changed = Signal()
+    selection_changed = Signal()
+    annotations_changed = Signal(object)
+    schema_changed = Signal()
+    said = Signal(str, str)
+
+    def __init__(self, workspace: Workspace, runner: JobRunner, reader: str) -> None:
+        super().__init__()
+        self.workspace = workspace
+        self.reader = reader
+        self._runner = runner
+        self._kept: dict[str, Series] = {}
+        self._scans: dict[str, Catalog] = {}
+        self._place: Place | None = None
+        self._selected = ""
+        self.current_label = workspace.schema.classes[0].id
+
+    # -- opening -------------------------------------------------------------------------------------
+
+    def open_paths(self, paths: Sequence[Path]) -> None:
+        """Read what lies under the paths in the background; the first slice shows while the rest is read."""
+        key = "open:" + "|".join(str(p) for p in paths)
+        found = self._runner.channel(lambda catalog: self._found(key, catalog))
+
+        def job(progress: Progress, cancel: CancelToken) -> Catalog:
+            return scan(paths, progress=progress, cancel=cancel, found=found)
+
+        self._runner.submit(
+            job, key=key, lane=Lane.LONG, title="Opening", done=lambda outcome: self._opened(key, outcome)
+        )
+
+    def _opened(self, key: str, outcome: JobOutcome[Catalog]) -> None:
+        if outcome.error is not None:
+            self.said.emit("error", error_text(outcome.error))
+        if outcome.cancelled:
+            self.said.emit("warning", "Opening was cancelled; what had been read by then stays open.")
+        if outcome.result is None:
+            return
+        self._found(key, outcome.result)
+        n_series, n_skipped = len(outcome.result.series), len(outcome.result.skipped)
+        n_slices = sum(len(s.slices) for s in outcome.result.series)
+        if n_series == 0:
+            reason = f" {n_skipped} files were left out; File ▸ Files left out says why." if n_skipped else ""
+            self.said.emit("warning", "No slice that can be shown was found there." + reason)
+            return
+        text = f"Opened {n_slices} slices in {n_series} series."
+        if n_skipped:
+            text += f" {n_skipped} files were left out (File ▸ Files left out)."
+        self.said.emit("info", text)
+        self._remember(outcome.result)
+
+    def _remember(self, catalog: Catalog) -> None:
+        try:
+            for series in catalog.series:
+                self.workspace.remember(series)
+        except StoreError as error:
+            self.said.emit("error", str(error))
+
+    def _found(self, key: str, catalog: Catalog) -> None:
+        self._scans[key] = catalog
+        for series in catalog.series:
+            self._kept[series.uid] = series
+        in_view = self.current_slice_key
+        if self._place is None and catalog.series:
+            self._place = Place(catalog.series[0].uid, 0)
+            self.place_changed.emit()
+        elif self._place is not None and in_view:
+            # More slices may have been sorted in before the one in view: stay on it.
+            keys = [s.key for s in self._kept[self._place.series_uid].slices]
+            if in_view in keys:
+                self._place = replace(self._place, index=keys.index(in_view))
+        self.catalog_changed.emit()
+
+    @property
+    def series(self) -> tuple[Series, ...]:
+        """Every open series."""
+        return tuple(self._kept.values())
+
+    @property
+    def skipped(self) -> tuple[Skipped, ...]:
+        """Every file left out, and why."""
+        return tuple(s for catalog in self._scans.values() for s in catalog.skipped)
+
+    # -- place ---------------------------------------------------------------------------------------
+
+    @property
+    def place(self) -> Place | None:
+        """Where the reader is, or None while nothing is open."""
+        return self._place
+
+    @property
+    def current_series(self) -> Series | None:
+        """The series in view."""
+        return self._kept.get(self._place.series_uid) if self._place else None
+
+    @property
+    def current_slice(self) -> SliceRef | None:
+        """The slice in view."""
+        series = self.current_series
+        return series.slices[self._place.index] if series and self._place else None
+
+    @property
+    def current_slice_key(self) -> str:
+        """Key of the slice in view, or ""."""
+        ref = self.current_slice
+        return ref.key if ref else ""
+
+    def go_to(self, series_uid: str, index: int) -> None:
+        """Show a slice; an index beyond the ends is taken to the end."""
+        series = self._kept.get(series_uid)
+        if series is None or not series.slices:
+            return
+        place = Place(series_uid, max(0, min(index, len(series.slices) - 1)))
+        if place != self._place:
+            self._place = place
+            self._selected = ""
+            self.place_changed.emit()
+            self.selection_changed.emit()
+
+    def step(self, slices: int) -> None:
+        """Scroll by a number of slices."""
+        if self._place:
+            self.go_to(self._place.series_uid, self._place.index + slices)
+
+    def step_series(self, by: int) -> None:
+        """Go to the next or previous series, at its first slice."""
+        if self._place:
+            uids = list(self._kept)
+            at = uids.index(self._place.series_uid) + by
+            if 0 <= at < len(uids):
+                self.go_to(uids[at], 0)
+
+    def find_slice(self, slice_key: str) -> Place | None:
+        """Where a slice is among what is open; the series in view is looked at first."""
+        here = self.current_series
+        for series in (*([here] if here else []), *self._kept.values()):
+            for index, ref in enumerate(series.slices):
+                if ref.key == slice_key:
+                    return Place(series.uid, index)
+        return None
+
+    # -- selection -----------------------------------------------------------------------------------
+
+    @property
+    def selected(self) -> str:
+        """Id of the selected box: an annotation's id, "d<row>" of a prediction, a rejection's id, or ""."""
+        return self._selected
+
+    def select(self, box_id: str) -> None:
+        """Select a box on the slice in view; "" for none."""
+        if box_id != self._selected:
+            self._selected = box_id
+            self.selection_changed.emit()
+
+    @property
+    def record(self) -> SliceRecord:
+        """What readers have said about the slice in view."""
+        return self.workspace.annotations.on(self.current_slice_key)
+
+    @property
+    def selected_annotation(self) -> Annotation | None:
+        """The selected annotation, or None."""
+        return next((a for a in self.record.annotations if a.id == self._selected), None)
+
+    # -- edits ---------------------------------------------------------------------------------------
+
+    def commit(self, edit: SetEdit) -> bool:
+        """Write an edit to the journal; only then is it on screen.
+
+        Returns:
+            Whether it is on disk. Where not, the reader has been told and nothing has changed.
+        """
+        try:
+            entry = self.workspace.commit(with_reading_states(edit, self.workspace.annotations, self.reader))
+        except (StoreError, EditConflict) as error:
+            self.said.emit("error", str(error))
+            return False
+        self.annotations_changed.emit(entry.slice_keys)
+        return True
+
+    def undo(self) -> None:
+        """Take the last edit back, wherever it was made, and show where."""
+        self._travel(self.workspace.undo, "Undid")
+
+    def redo(self) -> None:
+        """Do the last undone edit again, and show where."""
+        self._travel(self.workspace.redo, "Redid")
+
+    def _travel(self, move: Callable[[], JournalEntry | None], word: str) -> None:
+        try:
+            entry = move()
+        except (StoreError, EditConflict) as error:
+            self.said.emit("error", str(error))
+            return
+        if entry is None:
+            self.said.emit("info", f"Nothing to {'undo' if word == 'Undid' else 'redo'}.")
+            return
+        if entry.slice_keys and self.current_slice_key not in entry.slice_keys:
+            place = self.find_slice(entry.slice_keys[0])
+            if place is not None:
+                self.go_to(place.series_uid, place.index)
+        self.annotations_changed.emit(entry.slice_keys)
+        self.said.emit("info", f"{word}: {entry.text}")
+
+    # -- reading -------------------------------------------------------------------------------------
+
+    @property
+    def reading_keys(self) -> tuple[str, ...]:
+        """The slices that are signed off together: the whole stack, or the one independent slice."""
+        series = self.current_series
+        if series is None:
+            return ()
+        return tuple(s.key for s in series.slices) if series.is_stack else (self.current_slice_key,)
+
+    def sign_off(self, *, no_finding: bool = False) -> bool:
+        """State that the series (or independent slice) in view has been read, and go on to the next unread.
+
+        Args:
+            no_finding: The reader states that there is nothing; refused where boxes stand.
+
+        Returns:
+            Whether the statement is on disk.
+        """
+        keys = self.reading_keys
+        if not keys:
+            return False
+        boxes = sum(len(self.workspace.annotations.on(k).annotations) for k in keys)
+        if no_finding and boxes:
+            self.said.emit(
+                "warning", f"{boxes} boxes stand here: delete them first, or sign off with findings (R)."
+            )
+            return False
+        edit = mark_read(self.workspace.annotations, keys, self.reader)
+        if edit is not None and not self.commit(edit):
+            return False
+        outcome = f"read, {boxes} boxes" if boxes else "read, no finding"
+        self.said.emit("info", f"Signed off: {outcome}.")
+        self.go_to_next_unread()
+        return True
+
+    def take_back_reading(self) -> None:
+        """Make the series (or independent slice) in view unread again."""
+        edit = mark_unread(self.workspace.annotations, self.reading_keys)
+        if edit is not None:
+            self.commit(edit)
+
+    def go_to_next_unread(self) -> None:
+        """Show the next case that has not been read; stay where none is left."""
+        if self._place is None:
+            return
+        found = next_unread(
+            self.series, self.workspace.annotations, self._place.series_uid, self._place.index
+        )
+        if found is None:
+            self.said.emit("info", "Everything that is open has been read.")
+            return
+        self.go_to(found[0], found[1])
+
+    # -- label schema --------------------------------------------------------------------------------
+
+    def set_current_label(self, label_id: int) -> None:
+        """Choose the class that the next drawn box gets."""
+        if self.workspace.schema.by_id(label_id) is not None:
+            self.current_label = label_id
+            self.schema_changed.emit()
+
+    def add_class(self, name: str) -> bool:
+        """Add a class to the label schema; ids of the others stay."""
+        try:
+            self.workspace.add_class(name.strip())
+        except (StoreError, InputError, ValueError) as error:
+            self.said.emit("error", str(error))
+            return False
+        self.schema_changed.emit()
+        return True
