@@ -174,6 +174,23 @@ class SetEdit:
         return SetEdit(self.action, tuple(c.inverse() for c in reversed(self.changes)), self.reason)
 
 
+def fold(edits: Iterable[SetEdit]) -> AnnotationSet:
+    """The set that a run of edits makes of an empty one: as `apply` one by one, without a copy for each.
+
+    Raises:
+        EditConflict: A value before is not what the edits so far have made.
+    """
+    by_slice: dict[str, dict[str, Entry]] = {}
+    for edit in edits:
+        for change in edit.changes:
+            _apply_change(change, by_slice.setdefault(change.slice_key, {}))
+        for key in edit.slice_keys:
+            if not by_slice[key]:
+                del by_slice[key]
+    records = {key: SliceRecord(MappingProxyType(entries)) for key, entries in by_slice.items()}
+    return AnnotationSet(MappingProxyType(records))
+
+
 def _apply_change(change: Change, entries: dict[str, Entry]) -> None:
     name = entry_key(change.entry)
     if entries.get(name) != change.before:

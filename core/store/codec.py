@@ -1,0 +1,185 @@
+"""Edits as JSON and back, exactly: `decode_edit(encode_edit(edit)) == edit`.
+
+Numbers are written with Python's shortest round-trip form, so a float64 comes back bit for bit.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from core.edits import Change, Entry, SetEdit
+from core.model import (
+    Annotation,
+    Box,
+    Geometry,
+    Origin,
+    OriginKind,
+    ReadingMark,
+    ReadState,
+    Rejection,
+    SliceRef,
+    Window,
+)
+
+Json = dict[str, Any]
+
+
+def canonical(value: object) -> str:
+    """The one JSON text of a value: sorted keys, no spaces. What the journal hashes.
+
+    Raises:
+        ValueError: A number is not finite.
+    """
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+
+
+def encode_edit(edit: SetEdit) -> Json:
+    """An edit as JSON values."""
+    changes = [{"before": _entry(c.before), "after": _entry(c.after)} for c in edit.changes]
+    return {"action": edit.action, "reason": edit.reason, "changes": changes}
+
+
+def decode_edit(tree: Json) -> SetEdit:
+    """The edit that `encode_edit` wrote.
+
+    Raises:
+        KeyError, TypeError, ValueError: The tree is not an edit.
+    """
+    changes = tuple(Change(_read_entry(c["before"]), _read_entry(c["after"])) for c in tree["changes"])
+    return SetEdit(tree["action"], changes, tree["reason"])
+
+
+def encode_slice(ref: SliceRef) -> Json:
+    """A slice reference as JSON values; the path as it is (make it absolute first)."""
+    return {
+        "key": ref.key,
+        "path": str(ref.path),
+        "frame": int(ref.frame),
+        "rows": int(ref.rows),
+        "columns": int(ref.columns),
+        "series_uid": ref.series_uid,
+        "geometry": None if ref.geometry is None else _geometry(ref.geometry),
+        "spacing": None if ref.spacing is None else _floats(ref.spacing),
+        "windows": [[float(w.center), float(w.width), w.name, w.function] for w in ref.windows],
+        "inverted": bool(ref.inverted),
+        "patient": ref.patient,
+        "frame_of_reference": ref.frame_of_reference,
+        "instance_number": None if ref.instance_number is None else int(ref.instance_number),
+    }
+
+
+def decode_slice(tree: Json) -> SliceRef:
+    """The reference that `encode_slice` wrote.
+
+    Raises:
+        KeyError, TypeError, ValueError: The tree is not a slice reference.
+    """
+    spacing = tree["spacing"]
+    return SliceRef(
+        key=tree["key"],
+        path=Path(tree["path"]),
+        frame=tree["frame"],
+        rows=tree["rows"],
+        columns=tree["columns"],
+        series_uid=tree["series_uid"],
+        geometry=None if tree["geometry"] is None else _read_geometry(tree["geometry"]),
+        spacing=None if spacing is None else (spacing[0], spacing[1]),
+        windows=tuple(Window(*row) for row in tree["windows"]),
+        inverted=tree["inverted"],
+        patient=tree["patient"],
+        frame_of_reference=tree["frame_of_reference"],
+        instance_number=tree["instance_number"],
+    )
+
+
+def _geometry(geometry: Geometry) -> Json:
+    return {
+        "position": _floats(geometry.position),
+        "row_cosine": _floats(geometry.row_cosine),
+        "column_cosine": _floats(geometry.column_cosine),
+        "row_spacing": float(geometry.row_spacing),
+        "column_spacing": float(geometry.column_spacing),
+    }
+
+
+def _read_geometry(tree: Json) -> Geometry:
+    x, y, z = tree["position"]
+    rx, ry, rz = tree["row_cosine"]
+    cx, cy, cz = tree["column_cosine"]
+    return Geometry((x, y, z), (rx, ry, rz), (cx, cy, cz), tree["row_spacing"], tree["column_spacing"])
+
+
+def _entry(entry: Entry | None) -> Json | None:
+    if entry is None:
+        return None
+    if isinstance(entry, ReadingMark):
+        return {"kind": "reading", "slice": entry.slice_key, "state": entry.state, "reader": entry.reader}
+    common = {
+        "id": entry.id,
+        "slice": entry.slice_key,
+        "box": _box(entry.box),
+        "label": int(entry.label_id),
+        "author": entry.author,
+    }
+    if isinstance(entry, Rejection):
+        return {
+            "kind": "rejection",
+            **common,
+            "model": entry.model,
+            "score": float(entry.score),
+            "reason": entry.reason,
+        }
+    window = None if entry.window is None else _floats(entry.window)
+    return {"kind": "annotation", **common, "origin": _origin(entry.origin), "window": window}
+
+
+def _read_entry(tree: Json | None) -> Entry | None:
+    if tree is None:
+        return None
+    kind, key = tree["kind"], tree["slice"]
+    if kind == "reading":
+        return ReadingMark(key, ReadState(tree["state"]), tree["reader"])
+    box, label = Box(*tree["box"]), tree["label"]
+    if kind == "rejection":
+        return Rejection(
+            tree["id"], key, box, label, tree["model"], tree["score"], tree["reason"], tree["author"]
+        )
+    if kind != "annotation":
+        raise ValueError(f"unknown kind of entry {kind!r}")
+    window = None if tree["window"] is None else (tree["window"][0], tree["window"][1])
+    return Annotation(tree["id"], key, box, label, _read_origin(tree["origin"]), tree["author"], window)
+
+
+def _origin(origin: Origin) -> Json:
+    return {
+        "kind": origin.kind,
+        "model": origin.model,
+        "score": None if origin.score is None else float(origin.score),
+        "proposal": None if origin.proposal is None else _box(origin.proposal),
+        "predicted": None if origin.predicted is None else _box(origin.predicted),
+        "source": origin.source,
+    }
+
+
+def _read_origin(tree: Json) -> Origin:
+    proposal, predicted = tree["proposal"], tree["predicted"]
+    return Origin(
+        OriginKind(tree["kind"]),
+        tree["model"],
+        tree["score"],
+        None if proposal is None else Box(*proposal),
+        None if predicted is None else Box(*predicted),
+        tree["source"],
+    )
+
+
+def _box(box: Box) -> list[float]:
+    return _floats(box.as_tuple())
+
+
+# float() turns numpy scalars into numbers that JSON knows.
+def _floats(values: Sequence[float]) -> list[float]:
+    return [float(v) for v in values]
