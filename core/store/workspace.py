@@ -218,20 +218,23 @@ class Workspace:
             self._schema = schema
             return made
 
-    def remember(self, slices: Iterable[SliceRef], series: Series | Iterable[Series] = ()) -> None:
+    def remember(self, slices: Series | Iterable[SliceRef], series: Series | Iterable[Series] = ()) -> None:
         """Note where slices are, so that export and training can work from the workspace alone.
 
         Args:
-            slices: The slices; a slice known under another path is found under the new one from now on.
-            series: The series they belong to, for descriptions and groups.
+            slices: A whole series, or slices; one known under another path is found under the new one.
+            series: The series that single slices belong to, for descriptions and groups.
 
         Raises:
             StoreError: It is not on disk.
         """
+        if isinstance(slices, Series):
+            series = slices
+        refs = slices.slices if isinstance(slices, Series) else slices
         by_uid = {s.uid: s for s in ([series] if isinstance(series, Series) else series)}
         with self._mutex:
             news: dict[str, KnownSlice] = {}
-            for ref in slices:
+            for ref in refs:
                 found = replace(ref, path=ref.path.absolute())
                 known = known_slice(found, by_uid.get(ref.series_uid), self._known.get(ref.key))
                 if self._known.get(ref.key) != known:
