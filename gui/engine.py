@@ -9,14 +9,16 @@ from PySide6.QtCore import QObject, Signal
 from core.detection.base import Detector, DetectRequest, DetectResult
 from core.detection.operating_point import OperatingPoint, ShownDetection, detections_at, undecided
 from core.detection.registry import ModelEntry, ModelRegistry
+from core.edits import SliceRecord
 from core.errors import ModelError, ModelMismatch
 from core.imaging.pixels import PixelCache
 from core.jobs import CancelToken, Progress
-from core.model import SliceRef
+from core.model import LabelSchema, SliceRef
 from core.settings import Settings
 from gui.runner import JobOutcome, JobRunner, Lane, error_text
 from gui.session import Session
 
+Question = tuple[DetectResult, OperatingPoint, SliceRecord, LabelSchema]
 DETECT = "detect"
 LOAD = "load-model"
 
@@ -73,6 +75,7 @@ class Engine(QObject):
         self._detector: Detector | None = None
         self._entry: ModelEntry | None = None
         self._results: dict[tuple[str, str], DetectResult] = {}
+        self._answers: dict[str, tuple[Question, tuple[ShownDetection, ...]]] = {}
         self._failed: dict[str, str] = {}
         self._wanted: set[str] = set()
         self._running = ""
@@ -142,8 +145,15 @@ class Engine(QObject):
         result = self.result(slice_key)
         if result is None:
             return ()
-        shown = detections_at(result, self.point, self._session.workspace.schema)
-        return undecided(shown, self._session.workspace.annotations.on(slice_key), result.model)
+        record, schema = self._session.workspace.annotations.on(slice_key), self._session.workspace.schema
+        # Strip, table and canvas ask for every slice of the series at each change: answer from memory.
+        question = (result, self.point, record, schema)
+        known = self._answers.get(slice_key)
+        if known is not None and all(a is b for a, b in zip(known[0], question, strict=True)):
+            return known[1]
+        answer = undecided(detections_at(result, self.point, schema), record, result.model)
+        self._answers[slice_key] = (question, answer)
+        return answer
 
     def set_point(self, *, min_score: float | None = None, nms_iou: float | None = None) -> None:
         """Move the operating point; acts on the results that are there."""

@@ -1,0 +1,235 @@
+"""Composition root: builds settings, store, runner, session, window; nothing else does."""
+
+from __future__ import annotations
+
+import gc
+import getpass
+import logging
+import os
+import sys
+import tempfile
+import threading
+import traceback
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+
+from PySide6.QtCore import QLibraryInfo, QSettings, QTimer
+from PySide6.QtWidgets import QApplication
+
+from core.detection.registry import ModelRegistry
+from core.errors import OverreadError
+from core.imaging.dicom_write import write_phantom_dicom
+from core.imaging.phantom import PhantomSpec, make_phantom
+from core.imaging.pixels import PixelCache
+from core.jobs import CancelToken, Progress
+from core.settings import Settings, home
+from core.store.workspace import Workspace
+from gui.actions import Desk
+from gui.dialog_desk import DialogDesk
+from gui.display import Display
+from gui.engine import Engine
+from gui.panels.findings import FindingsPanel
+from gui.panels.history import HistoryPanel
+from gui.panels.operating_point import OperatingPointPanel
+from gui.panels.worklist import WorklistPanel
+from gui.runner import JobOutcome, JobRunner, Lane
+from gui.session import Session
+from gui.statusbar import StatusBar
+from gui.theme import apply_theme
+from gui.viewer_page import ViewerPage
+from gui.window import MainWindow
+
+log = logging.getLogger("overread")
+MIB = 1 << 20
+
+
+def reader_name(settings: Settings) -> str:
+    """The name written into the journal: the setting, or the login name."""
+    try:
+        return settings.text("reader.name") or getpass.getuser()
+    except (OSError, KeyError):  # no login name on this machine
+        return "reader"
+
+
+@dataclass(frozen=True, slots=True)
+class App:
+    """Everything that lives as long as the window."""
+
+    settings: Settings
+    workspace: Workspace
+    runner: JobRunner
+    desk: Desk
+    window: MainWindow
+    dialogs: DialogDesk
+
+    def open_demo(self) -> None:
+        """Make the phantom study (once) and open it."""
+        folder = home() / "demo"
+
+        def job(progress: Progress, cancel: CancelToken) -> Path:
+            return make_demo(folder)
+
+        def made(outcome: JobOutcome[Path]) -> None:
+            if outcome.result is not None:
+                self.desk.session.open_paths([outcome.result])
+            elif outcome.error is not None:
+                self.desk.session.said.emit("error", f"{folder}: the demo study cannot be written there.")
+
+        self.runner.submit(job, key="demo", lane=Lane.LONG, title="Making the demo study", done=made)
+
+    def shut_down(self) -> None:
+        """Stop what runs and close the workspace. Nothing is unwritten."""
+        self.dialogs.shut_down()
+        try:
+            self.desk.engine.remember_point()
+        except OSError as error:
+            log.warning("settings could not be written: %s", type(error).__name__)
+        self.runner.shut_down()
+        self.workspace.close()
+
+
+def make_demo(folder: Path) -> Path:
+    """The phantom study as a DICOM series, made anew where it is not complete.
+
+    Raises:
+        OSError: The folder cannot be written.
+    """
+    done = folder / "done"
+    if not done.exists():
+        folder.mkdir(parents=True, exist_ok=True)
+        # The whole series appears at once, or not at all.
+        with tempfile.TemporaryDirectory(dir=folder) as scratch:
+            target = Path(scratch) / "series"
+            write_phantom_dicom(make_phantom(PhantomSpec()), target)
+            os.replace(target, folder / "series")
+        done.touch()
+    return folder / "series"
+
+
+def build(qt: QApplication, workspace_path: Path) -> App:
+    """Build the application, with nothing open yet.
+
+    Raises:
+        OverreadError: The workspace or the settings cannot be used.
+    """
+    settings = Settings(home() / "settings.toml")
+    apply_theme(qt, settings.text("view.theme"))
+    workspace = Workspace.open(workspace_path, reader=reader_name(settings))
+    runner = JobRunner()
+    cache = PixelCache(int(settings.number("cache.pixels_mb")) * MIB)
+    session = Session(workspace, runner, reader_name(settings))
+    display = Display(session, runner, cache)
+    engine = Engine(session, runner, cache, ModelRegistry(home() / "models"), settings)
+    desk = Desk(session, display, engine)
+    page = ViewerPage(desk)
+    status = StatusBar(desk, runner)
+    page.pointed.connect(status.point_at)
+    geometry = QSettings(str(home() / "window.ini"), QSettings.Format.IniFormat)
+    window = MainWindow(desk, page, status, geometry)
+    window.add_left("Worklist", WorklistPanel(desk, runner, cache))
+    window.add_right(
+        {
+            "Findings": FindingsPanel(desk),
+            "Operating point": OperatingPointPanel(desk),
+            "History": HistoryPanel(desk),
+        }
+    )
+    dialogs = DialogDesk(desk, window, runner, cache, settings)
+    app = App(settings, workspace, runner, desk, window, dialogs)
+    window.dialog_wanted.connect(dialogs.show)
+    window.demo_wanted.connect(app.open_demo)
+    window.theme_wanted.connect(lambda: _other_theme(qt, settings))
+    window.closing.connect(app.shut_down)
+    window.restore_geometry()
+    return app
+
+
+def _other_theme(qt: QApplication, settings: Settings) -> None:
+    settings.set("view.theme", "light" if settings.text("view.theme") == "dark" else "dark")
+    apply_theme(qt, settings.text("view.theme"))
+
+
+def no_screen() -> str:
+    """What to tell a person on a machine without a display; "" where there is one."""
+    if not sys.platform.startswith("linux") or os.environ.get("QT_QPA_PLATFORM"):
+        return ""
+    if os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"):
+        return ""
+    return (
+        "There is no display here (neither DISPLAY nor WAYLAND_DISPLAY is set).\n"
+        "  A picture without a window:  overread snapshot PATH --slice K --out F.png\n"
+        "  The window without a screen: QT_QPA_PLATFORM=offscreen overread …\n"
+        "  A virtual screen:            xvfb-run overread …"
+    )
+
+
+def _install_hooks(app: App) -> None:
+    def on_error(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+        # Where, not what: an exception's text may quote a patient's data.
+        log.error("unexpected %s\n%s", kind.__name__, "".join(traceback.format_tb(trace)))
+        if threading.current_thread() is threading.main_thread():
+            app.desk.session.said.emit("error", f"An unexpected {kind.__name__}. Nothing written is lost.")
+
+    sys.excepthook = on_error
+
+
+def _collect_on_main_thread(qt: QApplication) -> QTimer:
+    """Python's cyclic collector could destroy Qt objects from a worker thread: run it here only."""
+    gc.disable()
+    timer = QTimer(qt, interval=2000)
+    timer.timeout.connect(lambda: gc.collect(1))
+    timer.start()
+    return timer
+
+
+def run(
+    paths: Sequence[Path],
+    *,
+    demo: bool = False,
+    workspace: Path | None = None,
+    ready: Callable[[App], None] | None = None,
+) -> int:
+    """Open the application and stay until it is closed.
+
+    Args:
+        paths: What to open.
+        demo: Open the phantom study.
+        workspace: The workspace; None for the reader's own.
+        ready: Called once the window is up (screenshots, measurements).
+
+    Returns:
+        Exit status.
+    """
+    logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
+    for noisy in ("pydicom", "PIL"):
+        logging.getLogger(noisy).setLevel(logging.CRITICAL)  # their messages quote file contents
+    if problem := no_screen():
+        print(problem, file=sys.stderr)  # noqa: T201 - there is no window to say it in
+        return 1
+    qt = QApplication.instance() or QApplication(["overread"])
+    assert isinstance(qt, QApplication)
+    qt.setApplicationName("Overread")
+    qt.setApplicationDisplayName("Overread")
+    try:
+        app = build(qt, workspace or home() / "workspace.overread")
+    except OverreadError as error:
+        print(f"overread: {error}", file=sys.stderr)  # noqa: T201 - there is no window to say it in
+        return 1
+    _install_hooks(app)
+    timer = _collect_on_main_thread(qt)
+    app.window.show()
+    log.info("Qt %s", QLibraryInfo.version().toString())
+    if demo:
+        app.open_demo()
+    if paths:
+        app.desk.session.open_paths(paths)
+    # After the first paint: the window is up before torch is imported in a worker.
+    QTimer.singleShot(0, app.desk.engine.use_current_model)
+    if ready is not None:
+        QTimer.singleShot(0, lambda: ready(app))
+    status = qt.exec()
+    timer.stop()
+    gc.enable()
+    return status

@@ -1,0 +1,262 @@
+"""The worklist: every open series with thumbnail, state and counts; filter and sort."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+from PySide6.QtCore import (
+    QAbstractTableModel,
+    QModelIndex,
+    QObject,
+    QPersistentModelIndex,
+    QSize,
+    QSortFilterProxyModel,
+    Qt,
+)
+from PySide6.QtGui import QImage, QPixmap
+from PySide6.QtWidgets import QAbstractItemView, QHeaderView, QLineEdit, QTableView, QVBoxLayout, QWidget
+
+from core.errors import OverreadError
+from core.imaging.pixels import PixelCache
+from core.imaging.window import apply_window, default_window
+from core.jobs import CancelToken, Progress
+from core.model import Series
+from core.review.readings import SeriesState, series_state
+from gui.actions import Desk
+from gui.runner import JobOutcome, JobRunner, Lane
+
+THUMBNAIL = 44
+COLUMNS = ("Series", "State", "Slices", "Boxes")
+STATE_TEXT = {
+    SeriesState.UNREAD: "○ unread",
+    SeriesState.IN_PROGRESS: "◐ in progress",
+    SeriesState.READ: "● read",
+}
+Index = QModelIndex | QPersistentModelIndex
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One line of the worklist."""
+
+    series: Series
+    state: SeriesState
+    boxes: int
+
+
+class WorklistModel(QAbstractTableModel):
+    """The open series as a table; the session is asked, nothing is kept but the rows last drawn."""
+
+    SORT_ROLE: ClassVar[int] = Qt.ItemDataRole.UserRole
+    TEXT_ROLE: ClassVar[int] = Qt.ItemDataRole.UserRole + 1
+
+    def __init__(self, desk: Desk, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self._desk = desk
+        self._rows: list[Row] = []
+        self._thumbnails: dict[str, QPixmap] = {}
+
+    def refresh(self) -> None:
+        """Ask the session again. Rows that stay keep their place."""
+        rows = [self._row(s) for s in self._desk.session.series]
+        if [r.series.uid for r in rows] == [r.series.uid for r in self._rows]:
+            self._rows = rows
+            if rows:
+                self.dataChanged.emit(self.index(0, 0), self.index(len(rows) - 1, len(COLUMNS) - 1))
+            return
+        self.beginResetModel()
+        self._rows = rows
+        self.endResetModel()
+
+    def _row(self, series: Series) -> Row:
+        annotations = self._desk.session.workspace.annotations
+        boxes = sum(len(annotations.on(s.key).annotations) for s in series.slices)
+        return Row(series, series_state(series, annotations), boxes)
+
+    def series_at(self, row: int) -> Series:
+        """The series of a line."""
+        return self._rows[row].series
+
+    def row_of(self, series_uid: str) -> int:
+        """The line of a series, or -1."""
+        return next((i for i, r in enumerate(self._rows) if r.series.uid == series_uid), -1)
+
+    def without_thumbnail(self) -> list[Series]:
+        """The series that have no thumbnail yet."""
+        return [r.series for r in self._rows if r.series.uid not in self._thumbnails]
+
+    def set_thumbnail(self, series_uid: str, grey: NDArray[np.uint8]) -> None:
+        """Show a thumbnail."""
+        rows, columns = grey.shape
+        image = QImage(
+            np.ascontiguousarray(grey).tobytes(), columns, rows, columns, QImage.Format.Format_Grayscale8
+        )
+        self._thumbnails[series_uid] = QPixmap.fromImage(image).scaled(
+            THUMBNAIL,
+            THUMBNAIL,
+            Qt.AspectRatioMode.KeepAspectRatio,
+            Qt.TransformationMode.SmoothTransformation,
+        )
+        row = self.row_of(series_uid)
+        if row >= 0:
+            self.dataChanged.emit(self.index(row, 0), self.index(row, 0))
+
+    def rowCount(self, parent: Index = QModelIndex()) -> int:  # noqa: B008 - Qt's signature
+        """Lines."""
+        return 0 if parent.isValid() else len(self._rows)
+
+    def columnCount(self, parent: Index = QModelIndex()) -> int:  # noqa: B008 - Qt's signature
+        """Columns."""
+        return 0 if parent.isValid() else len(COLUMNS)
+
+    def headerData(self, section: int, orientation: Qt.Orientation, role: int = 0) -> Any:  # noqa: ANN401
+        """Column titles."""
+        if role == Qt.ItemDataRole.DisplayRole and orientation == Qt.Orientation.Horizontal:
+            return COLUMNS[section]
+        return None
+
+    def data(self, index: Index, role: int = Qt.ItemDataRole.DisplayRole) -> Any:  # noqa: ANN401
+        """Text, thumbnail, sort and filter values of a cell."""
+        row, column = self._rows[index.row()], index.column()
+        if role == Qt.ItemDataRole.DecorationRole:
+            return self._thumbnails.get(row.series.uid) if column == 0 else None
+        if role == Qt.ItemDataRole.TextAlignmentRole:
+            side = Qt.AlignmentFlag.AlignRight if column >= 2 else Qt.AlignmentFlag.AlignLeft
+            return side | Qt.AlignmentFlag.AlignVCenter
+        show = _ROLES.get(role)
+        return show(row, column) if show else None
+
+
+def _name(row: Row) -> str:
+    return row.series.description or row.series.modality or "Series"
+
+
+def _text(row: Row, column: int) -> str:
+    return (_name(row), STATE_TEXT[row.state], str(len(row.series.slices)), str(row.boxes or ""))[column]
+
+
+def _tooltip(row: Row, column: int) -> str:
+    size = f"{row.series.modality or 'pictures'}, {len(row.series.slices)} slices"
+    return "\n".join((_name(row), size, *row.series.notes))
+
+
+def _sort_value(row: Row, column: int) -> str | int:
+    state = list(SeriesState).index(row.state)
+    return (_name(row).lower(), state, len(row.series.slices), row.boxes)[column]
+
+
+def _filter_text(row: Row, column: int) -> str:
+    return f"{_name(row)} {row.series.modality} {STATE_TEXT[row.state]}"
+
+
+_ROLES: dict[int, Callable[[Row, int], str | int]] = {
+    Qt.ItemDataRole.DisplayRole: _text,
+    Qt.ItemDataRole.ToolTipRole: _tooltip,
+    WorklistModel.SORT_ROLE: _sort_value,
+    WorklistModel.TEXT_ROLE: _filter_text,
+}
+
+
+class WorklistPanel(QWidget):
+    """Filter and table of the open series; picking one shows it."""
+
+    def __init__(self, desk: Desk, runner: JobRunner, cache: PixelCache) -> None:
+        super().__init__()
+        self._desk = desk
+        self._runner = runner
+        self._cache = cache
+        self.model = WorklistModel(desk, self)
+        self._proxy = QSortFilterProxyModel(self)
+        self._proxy.setSourceModel(self.model)
+        self._proxy.setFilterRole(WorklistModel.TEXT_ROLE)
+        self._proxy.setSortRole(WorklistModel.SORT_ROLE)
+        self._proxy.setFilterCaseSensitivity(Qt.CaseSensitivity.CaseInsensitive)
+        self.filter = QLineEdit(placeholderText="Filter: text or state")
+        self.filter.setAccessibleName("Filter the worklist")
+        self.filter.setClearButtonEnabled(True)
+        self.filter.textChanged.connect(self._proxy.setFilterFixedString)
+        self.table = self._make_table()
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(6, 6, 6, 6)
+        layout.addWidget(self.filter)
+        layout.addWidget(self.table)
+        session = desk.session
+        session.catalog_changed.connect(self._catalog_changed)
+        session.place_changed.connect(self._follow)
+        session.annotations_changed.connect(lambda _keys: self.model.refresh())
+
+    def _make_table(self) -> QTableView:
+        table = QTableView()
+        table.setModel(self._proxy)
+        table.setAccessibleName("Worklist")
+        table.setSortingEnabled(True)
+        table.sortByColumn(-1, Qt.SortOrder.AscendingOrder)
+        table.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
+        table.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
+        table.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
+        table.setShowGrid(False)
+        table.setWordWrap(False)
+        table.setIconSize(QSize(THUMBNAIL, THUMBNAIL))
+        table.verticalHeader().setVisible(False)
+        table.verticalHeader().setDefaultSectionSize(THUMBNAIL + 6)
+        header = table.horizontalHeader()
+        header.setSectionResizeMode(0, QHeaderView.ResizeMode.Stretch)
+        for column, width in ((1, 96), (2, 46), (3, 48)):
+            header.setSectionResizeMode(column, QHeaderView.ResizeMode.Fixed)
+            header.resizeSection(column, width)
+        table.setTabKeyNavigation(False)
+        table.selectionModel().currentRowChanged.connect(self._picked)
+        return table
+
+    def _picked(self, current: QModelIndex) -> None:
+        if not current.isValid():
+            return
+        series = self.model.series_at(self._proxy.mapToSource(current).row())
+        here = self._desk.session.current_series
+        if here is None or series.uid != here.uid:
+            self._desk.session.go_to(series.uid, 0)
+
+    def _follow(self) -> None:
+        series = self._desk.session.current_series
+        row = self.model.row_of(series.uid) if series else -1
+        index = self._proxy.mapFromSource(self.model.index(row, 0)) if row >= 0 else QModelIndex()
+        if index.isValid() and index.row() != self.table.currentIndex().row():
+            self.table.setCurrentIndex(index)
+
+    def _catalog_changed(self) -> None:
+        self.model.refresh()
+        self._follow()
+        self._fetch_thumbnails()
+
+    def _fetch_thumbnails(self) -> None:
+        wanted = self.model.without_thumbnail()
+        if not wanted or self._runner.busy("thumbnails"):
+            return
+        cache = self._cache
+        arrive = self._runner.channel(lambda pair: self.model.set_thumbnail(*pair))
+
+        def job(progress: Progress, cancel: CancelToken) -> None:
+            for series in wanted:
+                cancel.check()
+                arrive((series.uid, _thumbnail(series, cache)))
+
+        def done(outcome: JobOutcome[None]) -> None:
+            if outcome.succeeded:
+                self._fetch_thumbnails()
+
+        self._runner.submit(job, key="thumbnails", lane=Lane.LONG, done=done)
+
+
+def _thumbnail(series: Series, cache: PixelCache) -> NDArray[np.uint8]:
+    """The middle slice, small; plain grey where it cannot be read."""
+    ref = series.slices[len(series.slices) // 2]
+    try:
+        pixels = cache.get(ref)
+    except OverreadError:
+        return np.full((THUMBNAIL, THUMBNAIL), 40, dtype=np.uint8)
+    step = max(1, min(pixels.shape) // (2 * THUMBNAIL))
+    return apply_window(pixels[::step, ::step], default_window(ref, pixels), ref.inverted)

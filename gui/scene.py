@@ -1,0 +1,167 @@
+"""From what is so (session, display, engine) to what is shown (scene records of the viewer)."""
+
+from __future__ import annotations
+
+from core.imaging.geometry import normal, orientation_letters
+from core.model import Annotation, LabelSchema, OriginKind, ReadState, Series, SliceRef, Window
+from gui.actions import Desk, detection_id
+from gui.viewer.scene import BoxItem, BoxKind, CornerText, SliceScene
+from gui.viewer.strip import SliceMark
+
+KIND_OF_ORIGIN = {
+    OriginKind.HUMAN: BoxKind.HUMAN,
+    OriginKind.MODEL: BoxKind.ACCEPTED,
+    OriginKind.PROPOSAL: BoxKind.ACCEPTED,
+    OriginKind.INTERPOLATED: BoxKind.INTERPOLATED,
+    OriginKind.IMPORTED: BoxKind.IMPORTED,
+}
+PROPOSAL_COLOR = "#9fb3c8"
+UNKNOWN_CLASS_COLOR = "#ffffff"
+WELCOME = "Open a folder of DICOM series or pictures: Ctrl+O, or drop it here"
+NO_WINDOW = Window(0.5, 1.0)
+
+
+def build_scene(desk: Desk) -> SliceScene:
+    """The slice in view with its boxes, text and warnings."""
+    session, display = desk.session, desk.display
+    ref, series = session.current_slice, session.current_series
+    if ref is None or series is None:
+        return SliceScene(message=WELCOME)
+    message = ""
+    if display.unreadable:
+        message = f"This slice cannot be shown.\n{display.unreadable}"
+    elif display.pixels is None or display.window is None:
+        message = "Loading…"
+    return SliceScene(
+        pixels=display.pixels,
+        window=display.window or NO_WINDOW,
+        inverted=display.inverted,
+        spacing=ref.spacing,
+        letters=orientation_letters(ref.geometry) if ref.geometry else None,
+        boxes=_boxes(desk, ref) if not message else (),
+        selected=session.selected or None,
+        corners=_corners(desk, ref, series),
+        badges=_badges(desk, ref, series),
+        message=message,
+        identity=ref.key,
+        fit_key=f"{series.uid} {ref.columns}×{ref.rows}",
+    )
+
+
+def color_of(schema: LabelSchema, label_id: int) -> str:
+    """The class's colour; white for an id the schema lacks."""
+    found = schema.by_id(label_id)
+    return found.color if found else UNKNOWN_CLASS_COLOR
+
+
+def _boxes(desk: Desk, ref: SliceRef) -> tuple[BoxItem, ...]:
+    record, schema, layers = desk.session.record, desk.session.workspace.schema, desk.engine.layers
+    items: list[BoxItem] = []
+    result = desk.engine.result(ref.key)
+    if layers.proposals and result is not None:
+        items += [
+            BoxItem(f"p{i}", box, BoxKind.PROPOSAL, PROPOSAL_COLOR)
+            for i, box in enumerate(result.proposals.boxes[: layers.proposal_limit])
+        ]
+    if layers.rejections:
+        items += [
+            BoxItem(r.id, r.box, BoxKind.REJECTED, color_of(schema, r.label_id), r.reason or "rejected")
+            for r in record.rejections
+        ]
+    if layers.predictions:
+        items += [
+            BoxItem(
+                detection_id(s.row),
+                s.detection.box,
+                BoxKind.DETECTION,
+                color_of(schema, s.detection.label_id),
+                f"{s.detection.label} {s.detection.score:.2f}",
+            )
+            for s in desk.engine.undecided(ref.key)
+        ]
+    items += [_annotation_item(a, schema) for a in record.annotations]
+    return tuple(items)
+
+
+def _annotation_item(annotation: Annotation, schema: LabelSchema) -> BoxItem:
+    return BoxItem(
+        annotation.id,
+        annotation.box,
+        KIND_OF_ORIGIN[annotation.origin.kind],
+        color_of(schema, annotation.label_id),
+        schema.name_of(annotation.label_id),
+        editable=True,
+    )
+
+
+def reading_text(desk: Desk, slice_key: str) -> str:
+    """The reading state of a slice in words."""
+    mark = desk.session.workspace.annotations.on(slice_key).reading
+    if mark is None:
+        return "Unread"
+    return "Read, no finding" if mark.state is ReadState.NO_FINDING else "Read, findings"
+
+
+def engine_text(desk: Desk, slice_key: str) -> str:
+    """What the engine has to say on a slice, in words."""
+    if desk.engine.failure(slice_key):
+        return f"Not computed: {desk.engine.failure(slice_key)}"
+    result = desk.engine.result(slice_key)
+    if result is None:
+        return "Not computed yet" if desk.engine.ready else "No model in use"
+    n = len(desk.engine.undecided(slice_key))
+    return f"{n} undecided prediction{'' if n == 1 else 's'}"
+
+
+def _corners(desk: Desk, ref: SliceRef, series: Series) -> CornerText:
+    place, window = desk.session.place, desk.display.window
+    assert place is not None
+    top_left = [series.description or series.modality or "Pictures"]
+    if series.modality:
+        top_left.append(series.modality)
+    if not series.is_stack:
+        top_left.append(ref.path.name)
+    bottom_left = [f"{place.index + 1} / {len(series.slices)}"]
+    if ref.geometry is not None:
+        along = sum(p * n for p, n in zip(ref.geometry.position, normal(ref.geometry), strict=True))
+        bottom_left.append(f"{along:+.1f} mm along the normal")
+    bottom_right = []
+    if window is not None:
+        bottom_right.append(f"C {window.center:.0f}  W {window.width:.0f}")
+        bottom_right.append({"auto": "percentile window", "full": "full range"}.get(window.name, window.name))
+    bottom_right.append(f"{ref.columns} × {ref.rows}")
+    return CornerText(
+        tuple(top_left),
+        (reading_text(desk, ref.key), engine_text(desk, ref.key)),
+        tuple(bottom_left),
+        tuple(line for line in bottom_right if line),
+    )
+
+
+def _badges(desk: Desk, ref: SliceRef, series: Series) -> tuple[str, ...]:
+    window = desk.display.window
+    badges = list(series.notes)
+    if ref.spacing is None:
+        badges.append("no spacing: sizes in pixels")
+    if window is not None and window.name == "auto" and series.modality:
+        badges.append("percentile window")
+    return tuple(badges)
+
+
+def strip_marks(desk: Desk) -> tuple[SliceMark, ...]:
+    """What the slice strip shows of the series in view."""
+    series = desk.session.current_series
+    return tuple(_mark(desk, s.key) for s in series.slices) if series else ()
+
+
+def _mark(desk: Desk, slice_key: str) -> SliceMark:
+    record = desk.session.workspace.annotations.on(slice_key)
+    as_predicted = sum(a.origin.predicted == a.box for a in record.annotations)
+    return SliceMark(
+        unread=record.reading is None,
+        predicted=len(desk.engine.undecided(slice_key)),
+        accepted=as_predicted,
+        edited=len(record.annotations) - as_predicted,
+        rejected=len(record.rejections),
+        computed=desk.engine.result(slice_key) is not None,
+    )

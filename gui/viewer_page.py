@@ -1,0 +1,101 @@
+"""The middle of the window: canvas and slice strip, wired to the desk."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import QTimer, Signal
+from PySide6.QtWidgets import QVBoxLayout, QWidget
+
+from core.model import Box, Window
+from gui import actions
+from gui.actions import Desk
+from gui.scene import build_scene, strip_marks
+from gui.viewer.canvas import Canvas
+from gui.viewer.strip import SliceStrip
+
+
+class ViewerPage(QWidget):
+    """Canvas over slice strip.
+
+    Signals:
+        pointed: (x, y) of the slice under the cursor, or None.
+    """
+
+    pointed = Signal(object)
+
+    def __init__(self, desk: Desk) -> None:
+        super().__init__()
+        self._desk = desk
+        self.canvas = Canvas()
+        self.strip = SliceStrip()
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(0)
+        layout.addWidget(self.canvas, 1)
+        layout.addWidget(self.strip)
+        # Several signals often come at once (a result, its effect on the selection): draw once for all.
+        self._redraw = QTimer(self, singleShot=True, interval=0)
+        self._redraw.timeout.connect(self.draw)
+        self._connect_model()
+        self._connect_view()
+        self.draw()
+
+    def _connect_model(self) -> None:
+        session, display, engine = self._desk.session, self._desk.display, self._desk.engine
+        for signal in (
+            session.place_changed,
+            session.selection_changed,
+            session.catalog_changed,
+            session.schema_changed,
+            display.pixels_changed,
+            display.window_changed,
+            engine.point_changed,
+            engine.model_changed,
+        ):
+            signal.connect(self._redraw.start)
+        session.annotations_changed.connect(lambda _keys: self._redraw.start())
+        engine.results_changed.connect(lambda _key: self._redraw.start())
+
+    def _connect_view(self) -> None:
+        session, canvas = self._desk.session, self.canvas
+        canvas.box_drawn.connect(self._drawn)
+        canvas.box_reshaped.connect(self._reshaped)
+        canvas.box_clicked.connect(session.select)
+        canvas.box_activated.connect(self._activated)
+        canvas.window_changed.connect(self._windowed)
+        canvas.scrolled.connect(session.step)
+        canvas.pointed.connect(self.pointed)
+        self.strip.picked.connect(self._picked)
+
+    def draw(self) -> None:
+        """Hand the scene and the marks to the views; they repaint what differs."""
+        self.canvas.set_scene(build_scene(self._desk))
+        place = self._desk.session.place
+        self.strip.set_marks(strip_marks(self._desk), place.index if place else 0)
+
+    def _picked(self, index: int) -> None:
+        place = self._desk.session.place
+        if place is not None:
+            self._desk.session.go_to(place.series_uid, index)
+
+    def _picked(self, index: int) -> None:
+        place = self._desk.session.place
+        if place is not None:
+            self._desk.session.go_to(place.series_uid, index)
+
+    def _drawn(self, box: Box) -> None:
+        actions.draw(self._desk, box)
+        self.draw()
+
+    def _reshaped(self, box_id: str, box: Box) -> None:
+        actions.change_box(self._desk, box_id, box)
+        self.draw()
+
+    def _activated(self, box_id: str) -> None:
+        self._desk.session.select(box_id)
+        if actions.selected_detection(self._desk) is not None:
+            actions.accept_selected(self._desk)
+
+    def _windowed(self, center: float, width: float, _finished: bool) -> None:
+        current = self._desk.display.window
+        function = current.function if current else "LINEAR_EXACT"
+        self._desk.display.set_window(Window(center, width, "", function))

@@ -1,0 +1,304 @@
+"""The main window: docks, menus, status bar, geometry. Owns no state of the reading."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from PySide6.QtCore import QByteArray, QEvent, QObject, QSettings, Qt, Signal
+from PySide6.QtGui import QAction, QCloseEvent, QDragEnterEvent, QDropEvent, QKeyEvent, QKeySequence
+from PySide6.QtWidgets import (
+    QApplication,
+    QDockWidget,
+    QFileDialog,
+    QInputDialog,
+    QLineEdit,
+    QMainWindow,
+    QMenu,
+    QTabWidget,
+    QToolBar,
+    QWidget,
+)
+
+from core.model import REJECTION_REASONS
+from gui import actions
+from gui.actions import Desk
+from gui.command_table import COMMANDS
+from gui.commands import Command, Context, enabled
+from gui.statusbar import StatusBar
+from gui.theme import icon
+from gui.viewer.scene import CornerMode, Tool
+from gui.viewer_page import ViewerPage
+
+TOOLBAR = (
+    ("open-folder",),
+    ("tool-select", "tool-box", "delete", "undo", "redo"),
+    ("previous-prediction", "next-prediction", "accept", "reject"),
+    ("layer-predictions", "layer-proposals", "detect-slice", "detect-series"),
+    ("fit", "invert"),
+    ("sign-off", "export", "train"),
+)
+CORNER_MODES = (CornerMode.ALL, CornerMode.MINIMAL, CornerMode.NONE)
+
+
+class MainWindow(QMainWindow):
+    """Docks around the viewer; every action comes from the table of commands.
+
+    Signals:
+        dialog_wanted: (name) A dialog or view of its own is to be shown.
+        demo_wanted: The phantom study is to be opened.
+        theme_wanted: The other theme is to be put on.
+        closing: The window is about to close for good.
+    """
+
+    dialog_wanted = Signal(str)
+    demo_wanted = Signal()
+    theme_wanted = Signal()
+    closing = Signal()
+
+    def __init__(self, desk: Desk, page: ViewerPage, status: StatusBar, geometry: QSettings) -> None:
+        super().__init__()
+        self.setWindowTitle("Overread")
+        self.setAcceptDrops(True)
+        self._desk = desk
+        self._geometry = geometry
+        self._corner = 0
+        self._last_reason = REJECTION_REASONS[0]
+        self.page = page
+        self.context = Context(desk, self)
+        self.actions_by_id: dict[str, QAction] = {}
+        self.setCentralWidget(page)
+        self.setStatusBar(status)
+        self._build_actions()
+        self._build_menus()
+        self.toolbar = self._build_toolbar()
+        app = QApplication.instance()
+        assert app is not None
+        app.installEventFilter(self)
+        for signal in (
+            desk.session.place_changed,
+            desk.session.selection_changed,
+            desk.session.catalog_changed,
+            desk.engine.point_changed,
+            desk.display.window_changed,
+        ):
+            signal.connect(self.refresh_actions)
+        desk.session.annotations_changed.connect(lambda _keys: self.refresh_actions())
+        self.refresh_actions()
+
+    # -- building ------------------------------------------------------------------------------------
+
+    def add_left(self, title: str, panel: QWidget) -> QDockWidget:
+        """A dock on the left."""
+        dock = self._dock(title, panel)
+        self.addDockWidget(Qt.DockWidgetArea.LeftDockWidgetArea, dock)
+        self.resizeDocks([dock], [320], Qt.Orientation.Horizontal)
+        return dock
+
+    def add_right(self, panels: dict[str, QWidget]) -> QTabWidget:
+        """A dock on the right with one tab a panel."""
+        tabs = QTabWidget()
+        tabs.setDocumentMode(True)
+        for title, panel in panels.items():
+            tabs.addTab(panel, title)
+        dock = self._dock("Reading", tabs)
+        self.addDockWidget(Qt.DockWidgetArea.RightDockWidgetArea, dock)
+        self.resizeDocks([dock], [420], Qt.Orientation.Horizontal)
+        return tabs
+
+    def _dock(self, title: str, panel: QWidget) -> QDockWidget:
+        dock = QDockWidget(title)
+        dock.setObjectName(f"dock-{title.lower()}")
+        dock.setWidget(panel)
+        dock.setFeatures(
+            QDockWidget.DockWidgetFeature.DockWidgetMovable | QDockWidget.DockWidgetFeature.DockWidgetClosable
+        )
+        return dock
+
+    def restore_geometry(self) -> None:
+        """Put window and docks where they were last time, if that is known."""
+        geometry, state = self._geometry.value("geometry"), self._geometry.value("state")
+        if isinstance(geometry, QByteArray) and isinstance(state, QByteArray):
+            self.restoreGeometry(geometry)
+            self.restoreState(state)
+        else:
+            self.resize(1440, 900)
+
+    def _build_actions(self) -> None:
+        for command in COMMANDS:
+            action = QAction(command.title, self)
+            action.setObjectName(command.id)
+            action.setShortcuts([QKeySequence(k) for k in command.keys])
+            action.setToolTip(
+                f"{command.title.rstrip('…')} ({command.keys[0]})" if command.keys else command.title
+            )
+            action.setStatusTip(command.help)
+            action.setCheckable(command.checked is not None)
+            if command.icon:
+                action.setIcon(icon(command.icon))
+            action.triggered.connect(self._runner_of(command))
+            self.addAction(action)
+            self.actions_by_id[command.id] = action
+
+    def _runner_of(self, command: Command) -> Callable[[], None]:
+        def run() -> None:
+            if enabled(command, self.context):
+                command.run(self.context)
+            self.refresh_actions()
+
+        return run
+
+    def _build_menus(self) -> None:
+        menus: dict[str, QMenu] = {}
+        for command in COMMANDS:
+            parent: QMenu | None = None
+            path = ""
+            for part in command.menu.split("/"):
+                path = f"{path}/{part}"
+                if path not in menus:
+                    title = part if parent is not None else f"&{part}"
+                    menus[path] = (
+                        parent.addMenu(title) if parent is not None else self.menuBar().addMenu(title)
+                    )
+                parent = menus[path]
+            assert parent is not None
+            parent.addAction(self.actions_by_id[command.id])
+
+    def _build_toolbar(self) -> QToolBar:
+        bar = QToolBar("Tools")
+        bar.setObjectName("toolbar")
+        bar.setMovable(False)
+        for group in TOOLBAR:
+            if bar.actions():
+                bar.addSeparator()
+            for command_id in group:
+                bar.addAction(self.actions_by_id[command_id])
+        self.addToolBar(bar)
+        return bar
+
+    def refresh_actions(self) -> None:
+        """Enable, check and name the actions as things stand."""
+        for command in COMMANDS:
+            action = self.actions_by_id[command.id]
+            action.setEnabled(enabled(command, self.context))
+            if command.checked is not None:
+                action.setChecked(command.checked(self.context))
+        workspace, schema = self._desk.session.workspace, self._desk.session.workspace.schema
+        for name, can, text in (
+            ("undo", workspace.can_undo, workspace.undo_text),
+            ("redo", workspace.can_redo, workspace.redo_text),
+        ):
+            self.actions_by_id[name].setEnabled(can)
+            self.actions_by_id[name].setText(f"{name.capitalize()} {text}".rstrip())
+        for number in range(1, 10):
+            label = schema.by_id(number)
+            action = self.actions_by_id[f"class-{number}"]
+            action.setVisible(label is not None)
+            action.setText(label.name if label else "")
+
+    # -- WindowPort ----------------------------------------------------------------------------------
+
+    def ask_open_folder(self) -> None:
+        """Let the reader choose a folder to open."""
+        chosen = QFileDialog.getExistingDirectory(self, "Open a folder of slices")
+        if chosen:
+            self._desk.session.open_paths([Path(chosen)])
+
+    def ask_open_files(self) -> None:
+        """Let the reader choose files to open."""
+        chosen, _ = QFileDialog.getOpenFileNames(self, "Open files")
+        if chosen:
+            self._desk.session.open_paths([Path(p) for p in chosen])
+
+    def open_demo(self) -> None:
+        """Open the phantom study."""
+        self.demo_wanted.emit()
+
+    def show_dialog(self, name: str) -> None:
+        """Ask for a dialog or view of its own."""
+        self.dialog_wanted.emit(name)
+
+    def ask_rejection(self) -> None:
+        """Show the reasons at the cursor; a digit or Enter picks one."""
+        if not actions.has_prediction(self._desk):
+            actions.reject_selected(self._desk, "")  # says that there is none
+            return
+        menu = QMenu("Reject because", self)
+        menu.setObjectName("rejection-reasons")
+        menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        for number, reason in enumerate(REJECTION_REASONS, 1):
+            action = menu.addAction(f"&{number}  {reason}")
+            action.triggered.connect(lambda _on=False, r=reason: self._reject(r))
+            if reason == self._last_reason:
+                menu.setActiveAction(action)
+        menu.popup(self.page.mapToGlobal(self.page.rect().center()))
+
+    def _reject(self, reason: str) -> None:
+        self._last_reason = reason
+        actions.reject_selected(self._desk, reason)
+
+    def ask_new_class(self) -> None:
+        """Let the reader name a new class."""
+        name, chosen = QInputDialog.getText(self, "New class", "Name of the new class:")
+        if chosen and name.strip():
+            self._desk.session.add_class(name)
+            self.refresh_actions()
+
+    def use_tool(self, name: str) -> None:
+        """Put a tool in the hand."""
+        self.page.canvas.set_tool(Tool(name))
+
+    def fit(self) -> None:
+        """Fit the slice to the viewer."""
+        self.page.canvas.fit()
+
+    def zoom(self, factor: float) -> None:
+        """Zoom about the middle of the viewer."""
+        self.page.canvas.zoom_by(factor)
+
+    def cycle_corners(self) -> None:
+        """Corner text: all, minimal, none."""
+        self._corner = (self._corner + 1) % len(CORNER_MODES)
+        self.page.canvas.set_corner_mode(CORNER_MODES[self._corner])
+
+    def toggle_theme(self) -> None:
+        """Dark or light."""
+        self.theme_wanted.emit()
+
+    # -- events --------------------------------------------------------------------------------------
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        """H hides every box while it is down."""
+        if (
+            event.type() in {QEvent.Type.KeyPress, QEvent.Type.KeyRelease}
+            and isinstance(event, QKeyEvent)
+            and event.key() == Qt.Key.Key_H
+            and event.modifiers() == Qt.KeyboardModifier.NoModifier
+            and not event.isAutoRepeat()
+            and self.isActiveWindow()
+            and not isinstance(QApplication.focusWidget(), QLineEdit)
+        ):
+            self.page.canvas.set_boxes_hidden(event.type() == QEvent.Type.KeyPress)
+        return super().eventFilter(watched, event)
+
+    def dragEnterEvent(self, event: QDragEnterEvent) -> None:
+        """Take local files and folders."""
+        if any(url.isLocalFile() for url in event.mimeData().urls()):
+            event.acceptProposedAction()
+
+    def dropEvent(self, event: QDropEvent) -> None:
+        """Open what was dropped."""
+        paths = [Path(u.toLocalFile()) for u in event.mimeData().urls() if u.isLocalFile()]
+        if paths:
+            event.acceptProposedAction()
+            self._desk.session.open_paths(paths)
+
+    def closeEvent(self, event: QCloseEvent) -> None:
+        """Remember where the docks were; nothing else is unwritten."""
+        self._geometry.setValue("geometry", self.saveGeometry())
+        self._geometry.setValue("state", self.saveState())
+        app = QApplication.instance()
+        if app is not None:
+            app.removeEventFilter(self)
+        self.closing.emit()
+        super().closeEvent(event)
