@@ -1,0 +1,450 @@
+"""The slice on screen: shows a scene, turns the mouse into signals, changes nothing by itself.
+
+Zoom, pan, hover and the preview of a running gesture are the canvas's own; everything else is the
+scene's. A gesture ends in one signal, and whoever hears it hands over the next scene.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Literal
+
+from PySide6.QtCore import QEvent, QPointF, QSize, QSizeF, Qt, Signal
+from PySide6.QtGui import (
+    QEnterEvent,
+    QFont,
+    QFontMetricsF,
+    QKeyEvent,
+    QMouseEvent,
+    QPainter,
+    QPaintEvent,
+    QPalette,
+    QResizeEvent,
+    QWheelEvent,
+)
+from PySide6.QtWidgets import QSizePolicy, QWidget
+
+from core.model import Window
+from gui.viewer.gestures import BoxDrag, DrawBox, Gesture, PanDrag, Preview, View, WindowDrag, ZoomDrag
+from gui.viewer.interaction import HANDLE_CURSORS, Hit, HitContext, hit_test
+from gui.viewer.mouse import Mouse, Step
+from gui.viewer.overlays import lay_out
+from gui.viewer.painting import PaintContext, in_layers, paint
+from gui.viewer.scene import BoxItem, BoxKind, CornerMode, SliceScene, Tool
+from gui.viewer.slice_image import SliceImage
+from gui.viewer.transform import ViewTransform, fitted, pixel_aspect
+
+# Text over the slice is a little smaller than that of the chrome.
+_TEXT_SCALE = 0.92
+_WHEEL_STEP = 120
+_ZOOM_PER_STEP = 1.2
+
+
+class Canvas(QWidget):
+    """Shows one slice with its boxes and text.
+
+    Signals:
+        box_drawn(Box): A new box, in image pixels, inside the slice.
+        box_reshaped(id, Box): A box was moved or resized; once per gesture, at its end.
+        box_clicked(id): A box was picked; "" for empty ground.
+        box_activated(id): A box was double-clicked.
+        window_changed(center, width, finished): The window was dragged; finished is True once at the
+            end (also after Esc, with the window from before).
+        scrolled(slices): The wheel turned; positive is onwards.
+        pointed((x, y) | None): The pointer is over this image point; None outside the slice.
+        tool_finished(): The one-shot Box tool has drawn its box.
+    """
+
+    box_drawn = Signal(object)
+    box_reshaped = Signal(str, object)
+    box_clicked = Signal(str)
+    box_activated = Signal(str)
+    window_changed = Signal(float, float, bool)
+    scrolled = Signal(int)
+    pointed = Signal(object)
+    tool_finished = Signal()
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._scene = SliceScene()
+        self._layered: tuple[BoxItem, ...] = ()
+        self._tool = Tool.SELECT
+        self._view = ViewTransform()
+        self._fitted = True
+        self._view_shape: tuple[int, int] | None = None
+        self._boxes_hidden = False
+        self._corner_mode = CornerMode.ALL
+        self._hovered: str | None = None
+        self._pointed: tuple[float, float] | None = None
+        self._mouse = Mouse()
+        self._wheel = 0
+        self._slice_image = SliceImage()
+        self.setMouseTracking(True)
+        self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
+        self.setAttribute(Qt.WidgetAttribute.WA_OpaquePaintEvent)
+        # A right drag zooms; the main window's own context menu must not open under it.
+        self.setContextMenuPolicy(Qt.ContextMenuPolicy.PreventContextMenu)
+        self.setAccessibleName("Slice viewer")
+        self._describe()
+
+    # What is shown
+
+    def set_scene(self, scene: SliceScene) -> None:
+        """Show a scene. Zoom and pan stay unless its `fit_key` or the slice's size changed."""
+        old = self._scene
+        if scene.same_as(old):
+            return
+        self._scene = scene
+        self._layered = in_layers(scene.boxes, scene.selected) if scene.shape is not None else ()
+        if self._mouse.gesture is not None and self._outlived(self._mouse.gesture, old):
+            self._forget_gesture()
+        if scene.fit_key != old.fit_key or pixel_aspect(scene.spacing) != pixel_aspect(old.spacing):
+            self._view_shape = None
+        if scene.shape is not None and scene.shape != self._view_shape:
+            self.fit()
+        if self._hovered not in {b.id for b in scene.boxes}:
+            self._hovered = None
+        self._describe()
+        self.update()
+
+    def scene(self) -> SliceScene:
+        """The scene that is shown."""
+        return self._scene
+
+    def set_tool(self, tool: Tool) -> None:
+        """Choose what a left drag does. A running gesture is cancelled."""
+        if tool is self._tool:
+            return
+        self._cancel_gesture()
+        self._tool = tool
+        self._hovered = None
+        self._show_cursor(None)
+        self.update()
+
+    def tool(self) -> Tool:
+        """The tool in hand."""
+        return self._tool
+
+    def set_boxes_hidden(self, hidden: bool) -> None:
+        """Hide or show all boxes; hidden boxes cannot be hit either."""
+        if hidden != self._boxes_hidden:
+            self._boxes_hidden = hidden
+            self._hovered = None
+            self.update()
+
+    def set_corner_mode(self, mode: CornerMode | Literal["all", "minimal", "none"]) -> None:
+        """Choose how much corner text is shown; letters, scale bar and badges stay."""
+        if CornerMode(mode) is not self._corner_mode:
+            self._corner_mode = CornerMode(mode)
+            self.update()
+
+    # The view
+
+    def fit(self) -> None:
+        """Show the whole slice, centred; it stays fitted while the widget is resized."""
+        self._fitted = True
+        shape = self._scene.shape
+        if shape is None:
+            return
+        self._view_shape = shape
+        self._view = fitted(shape, QSizeF(self.size()), pixel_aspect(self._scene.spacing))
+        self.update()
+
+    def zoom_by(self, factor: float, at: QPointF | None = None) -> None:
+        """Zoom about a widget point (the middle by default), which keeps its image point."""
+        middle = QPointF(self.width() / 2, self.height() / 2)
+        self._set_view(self._view.zoomed(factor, middle if at is None else at))
+
+    def image_point(self, at: QPointF) -> tuple[float, float]:
+        """The image point (x, y) under a widget point; may lie outside the slice."""
+        return self._transform().to_image(at)
+
+    def widget_point(self, x: float, y: float) -> QPointF:
+        """The widget point of an image point."""
+        return self._transform().to_widget(x, y)
+
+    def _transform(self) -> ViewTransform:
+        return self._mouse.preview.transform or self._view
+
+    def _set_view(self, view: ViewTransform) -> None:
+        if self._scene.shape is None:
+            return
+        self._view = view.kept_in_view(self._scene.shape, QSizeF(self.size()))
+        self._fitted = False
+        self.update()
+
+    # Mouse
+
+    def mousePressEvent(self, event: QMouseEvent) -> None:
+        """Begin a gesture, or set the second corner of a box drawn by two clicks."""
+        if self._mouse.gesture is not None:
+            self._mouse.press_again(event.button())
+            return
+        gesture = self._gesture_for(event.button(), event.position())
+        if gesture is not None:
+            self._mouse.begin(gesture, event.button(), event.position())
+
+    def mouseMoveEvent(self, event: QMouseEvent) -> None:
+        """Go on with the gesture, or show what is under the pointer."""
+        at = event.position()
+        if self._mouse.lost(event.buttons()):
+            self._cancel_gesture()
+        elif self._mouse.gesture is None:
+            self._hover(at)
+        else:
+            self._drag_to(at)
+        self._point(at)
+
+    def mouseReleaseEvent(self, event: QMouseEvent) -> None:
+        """End the gesture of this button: a click where the pointer did not wander, else its signal."""
+        at = event.position()
+        ended = self._mouse.release(event.button(), at, self._gesture_view())
+        if ended is None:
+            return
+        self.update()
+        if ended.preview is not None:
+            self._conclude(ended.gesture, ended.preview)
+        elif event.button() is Qt.MouseButton.LeftButton:
+            hit = self._hit(at, prefer_selected=False)
+            self.box_clicked.emit(hit.item.id if hit else "")
+        self._hover(at)
+
+    def mouseDoubleClickEvent(self, event: QMouseEvent) -> None:
+        """Activate a box; with the Box tool a double click is two clicks."""
+        hit = self._hit(event.position())
+        selecting = self._tool is Tool.SELECT and event.button() is Qt.MouseButton.LeftButton
+        if selecting and hit is not None and self._mouse.gesture is None:
+            self.box_activated.emit(hit.item.id)
+        else:
+            self.mousePressEvent(event)
+
+    def wheelEvent(self, event: QWheelEvent) -> None:
+        """Scroll through the slices; with Ctrl zoom at the pointer."""
+        event.accept()
+        delta = event.angleDelta().y()
+        if event.modifiers() & Qt.KeyboardModifier.ControlModifier:
+            # Between the two clicks of a box zooming helps; during a drag it would be an accident.
+            if self._mouse.gesture is None or self._mouse.waiting:
+                self.zoom_by(_ZOOM_PER_STEP ** (delta / _WHEEL_STEP), event.position())
+            return
+        if self._mouse.gesture is not None:
+            return
+        # Fine wheels and touchpads send fractions of a step: they add up, and turning round starts anew.
+        self._wheel = delta if self._wheel * delta < 0 else self._wheel + delta
+        steps = int(self._wheel / _WHEEL_STEP)
+        if steps:
+            self._wheel -= steps * _WHEEL_STEP
+            self.scrolled.emit(-steps)
+
+    def leaveEvent(self, event: QEvent) -> None:
+        """Nothing is under the pointer any more."""
+        self._set_hovered(None)
+        self._set_pointed(None)
+        super().leaveEvent(event)
+
+    def enterEvent(self, event: QEnterEvent) -> None:
+        """Show what is under the pointer."""
+        self._hover(event.position())
+        super().enterEvent(event)
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        """Esc ends a gesture without effect; every other key is the window's."""
+        if event.key() == Qt.Key.Key_Escape and self._mouse.gesture is not None:
+            self._cancel_gesture()
+        else:
+            event.ignore()
+
+    def event(self, event: QEvent) -> bool:
+        """Keep Esc from the window's shortcuts while there is a gesture to end."""
+        if (
+            event.type() is QEvent.Type.ShortcutOverride
+            and isinstance(event, QKeyEvent)
+            and event.key() == Qt.Key.Key_Escape
+            and self._mouse.gesture is not None
+        ):
+            event.accept()
+            return True
+        return super().event(event)
+
+    # Gestures
+
+    def _gesture_for(self, button: Qt.MouseButton, at: QPointF) -> Gesture | None:
+        if self._scene.shape is None:
+            return None
+        match button:
+            case Qt.MouseButton.MiddleButton:
+                return PanDrag(at, self._view)
+            case Qt.MouseButton.RightButton:
+                return ZoomDrag(at, self._view)
+            case Qt.MouseButton.LeftButton:
+                return self._left_gesture(at)
+        return None
+
+    def _left_gesture(self, at: QPointF) -> Gesture:
+        point = self._view.to_image(at)
+        if self._tool is Tool.BOX:
+            return DrawBox(point)
+        hit = self._hit(at)
+        if hit is not None and hit.item.editable:
+            return BoxDrag(point, hit.item, hit.handle)
+        return WindowDrag(at, self._scene.window)
+
+    def _gesture_view(self) -> View:
+        return View(self._view, self._scene.shape or (1, 1), QSizeF(self.size()))
+
+    def _drag_to(self, at: QPointF) -> None:
+        step, gesture = self._mouse.move(at), self._mouse.gesture
+        if step is Step.IDLE:
+            return
+        if step is Step.STARTED and isinstance(gesture, BoxDrag) and gesture.item.id != self._scene.selected:
+            self.box_clicked.emit(gesture.item.id)
+        preview = self._mouse.update(at, self._gesture_view())
+        # Whoever heard the signal may have shown another scene and so ended the gesture.
+        if self._mouse.gesture is not None:
+            self.setCursor(self._mouse.gesture.cursor)
+        if preview.window is not None:
+            self._emit_window(preview.window, finished=False)
+        self.update()
+
+    def _conclude(self, gesture: Gesture, preview: Preview) -> None:
+        if preview.transform is not None:
+            self._set_view(preview.transform)
+        elif preview.window is not None:
+            self._emit_window(preview.window, finished=True)
+        elif isinstance(gesture, DrawBox) and preview.box is not None:
+            self.box_drawn.emit(preview.box)
+            self.tool_finished.emit()
+        elif isinstance(gesture, BoxDrag) and preview.box not in (None, gesture.item.box):
+            self.box_reshaped.emit(gesture.item.id, preview.box)
+
+    def _cancel_gesture(self) -> None:
+        gesture, dragging = self._mouse.gesture, self._mouse.dragging
+        self._forget_gesture()
+        if isinstance(gesture, WindowDrag) and dragging:
+            self._emit_window(gesture.window, finished=True)
+
+    def _forget_gesture(self) -> None:
+        self._mouse.forget()
+        self._show_cursor(None)
+        self.update()
+
+    def _outlived(self, gesture: Gesture, old: SliceScene) -> bool:
+        """Whether the new scene has no place for a gesture begun in the old one."""
+        scene = self._scene
+        if scene.fit_key != old.fit_key or scene.shape is None:
+            return True
+        if isinstance(gesture, BoxDrag):
+            still = next((b for b in scene.boxes if b.id == gesture.item.id), None)
+            if still is None or still.box != gesture.item.box or not still.editable:
+                return True
+        return isinstance(gesture, BoxDrag | DrawBox) and scene.identity != old.identity
+
+    def _emit_window(self, window: Window, *, finished: bool) -> None:
+        self.window_changed.emit(window.center, window.width, finished)
+
+    # Pointer
+
+    def _hit(self, at: QPointF, *, prefer_selected: bool = True) -> Hit | None:
+        boxes = () if self._boxes_hidden else self._layered
+        context = HitContext(boxes, self._scene.selected, self._transform())
+        return hit_test(context, at, prefer_selected=prefer_selected)
+
+    def _hover(self, at: QPointF) -> None:
+        hit = self._hit(at) if self._tool is Tool.SELECT else None
+        self._set_hovered(hit.item.id if hit else None)
+        self._show_cursor(hit)
+
+    def _set_hovered(self, box_id: str | None) -> None:
+        if box_id != self._hovered:
+            self._hovered = box_id
+            self.update()
+
+    def _show_cursor(self, hit: Hit | None) -> None:
+        if self._tool is Tool.BOX:
+            cursor = Qt.CursorShape.CrossCursor
+        elif hit is None:
+            cursor = Qt.CursorShape.ArrowCursor
+        elif hit.handle is not None:
+            cursor = HANDLE_CURSORS[hit.handle]
+        else:
+            cursor = Qt.CursorShape.SizeAllCursor if hit.item.editable else Qt.CursorShape.PointingHandCursor
+        if self.cursor().shape() is not cursor:
+            self.setCursor(cursor)
+
+    def _point(self, at: QPointF) -> None:
+        x, y = self.image_point(at)
+        rows, columns = self._scene.shape or (0, 0)
+        self._set_pointed((x, y) if 0 <= x < columns and 0 <= y < rows else None)
+
+    def _set_pointed(self, point: tuple[float, float] | None) -> None:
+        if point != self._pointed:
+            self._pointed = point
+            self.pointed.emit(point)
+
+    # Painting and size
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        """Paint all layers."""
+        painter = QPainter(self)
+        paint(painter, self._paint_context())
+        painter.end()
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """Refit, or keep the middle in the middle where the reader has zoomed or panned."""
+        if self._fitted:
+            self.fit()
+        elif event.oldSize().isValid():
+            by = QSizeF(event.size()) - QSizeF(event.oldSize())
+            self._view = self._view.panned(QPointF(by.width() / 2, by.height() / 2))
+            if self._scene.shape is not None:
+                self._view = self._view.kept_in_view(self._scene.shape, QSizeF(self.size()))
+        super().resizeEvent(event)
+
+    def sizeHint(self) -> QSize:
+        """A comfortable slice."""
+        return QSize(640, 640)
+
+    def minimumSizeHint(self) -> QSize:
+        """Still recognisable."""
+        return QSize(120, 120)
+
+    def _paint_context(self) -> PaintContext:
+        preview, scene = self._mouse.preview, self._scene
+        boxes = () if self._boxes_hidden else self._layered
+        if preview.box is not None and preview.box_id is not None:
+            boxes = tuple(replace(b, box=preview.box) if b.id == preview.box_id else b for b in boxes)
+        window = preview.window or scene.window
+        image = None
+        if scene.shape is not None and scene.pixels is not None:
+            image = self._slice_image.get(scene.pixels, window, scene.inverted)
+        font = QFont(self.font())
+        if font.pointSizeF() > 0:
+            font.setPointSizeF(font.pointSizeF() * _TEXT_SCALE)
+        size, transform = QSizeF(self.size()), self._transform()
+        return PaintContext(
+            scene=scene,
+            transform=transform,
+            size=size,
+            device_ratio=self.devicePixelRatioF(),
+            image=image,
+            slice_image=self._slice_image,
+            overlays=lay_out(scene, transform, size, QFontMetricsF(font), self._corner_mode),
+            boxes=boxes,
+            hovered=self._hovered,
+            preview=preview.box if preview.box_id is None else None,
+            measured=preview.box,
+            font=font,
+            focus=self.palette().color(QPalette.ColorRole.Highlight) if self.hasFocus() else None,
+        )
+
+    def _describe(self) -> None:
+        counted = [b for b in self._scene.boxes if b.kind is not BoxKind.PROPOSAL]
+        selected = next((b for b in counted if b.id == self._scene.selected), None)
+        words = [self._scene.message] if self._scene.message else []
+        words.append(f"{len(counted)} boxes" if len(counted) != 1 else "1 box")
+        if selected is not None:
+            words.append(f"selected: {selected.text or selected.kind.value}")
+        text = ", ".join(words)
+        if text != self.accessibleDescription():
+            self.setAccessibleDescription(text)

@@ -1,0 +1,367 @@
+"""The canvas, painted: named layers, each a pure function over one frozen context."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+from PySide6.QtCore import QPointF, QRectF, QSize, QSizeF, Qt
+from PySide6.QtGui import QColor, QFont, QFontMetricsF, QImage, QPainter, QPen
+
+from core.model import Box
+from gui.viewer import looks
+from gui.viewer.chips import place_chip
+from gui.viewer.glyphs import Glyph, paint_glyph
+from gui.viewer.interaction import handle_rects
+from gui.viewer.overlays import BADGE_PAD, Overlays, TextLine
+from gui.viewer.scene import BoxItem, BoxKind, SliceScene
+from gui.viewer.slice_image import SliceImage
+from gui.viewer.transform import ViewTransform
+
+_CHIP_PAD = 4.0
+_WIDEST_CHIP = 260.0
+_EDGE = 2.0
+# Nothing of a box is drawn further outside the widget than this; a box at 100× zoom has edges so far
+# away that dashing them would take seconds.
+_BEYOND = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class PaintContext:
+    """All that a layer may look at.
+
+    Attributes:
+        scene: As handed over, with the running gesture's window and box already in it.
+        transform: The view.
+        size: The widget's, in logical pixels.
+        device_ratio: Device pixels per logical pixel.
+        image: The windowed slice, or None.
+        slice_image: Its cache, for reduced copies.
+        overlays: Placed text.
+        boxes: Boxes to draw, in layer order; empty while hidden.
+        hovered: Id of the box under the pointer, or None.
+        preview: A box being drawn, or None.
+        measured: A box whose size is shown (being drawn or reshaped), or None.
+        font: For all text.
+        focus: Colour of the focus ring, or None without focus.
+    """
+
+    scene: SliceScene
+    transform: ViewTransform
+    size: QSizeF
+    device_ratio: float
+    image: QImage | None
+    slice_image: SliceImage
+    overlays: Overlays
+    boxes: tuple[BoxItem, ...]
+    hovered: str | None
+    preview: Box | None
+    measured: Box | None
+    font: QFont
+    focus: QColor | None
+
+    @property
+    def area(self) -> QRectF:
+        """The whole widget."""
+        return QRectF(QPointF(0, 0), self.size)
+
+    def of(self, *kinds: BoxKind) -> Iterable[BoxItem]:
+        """Boxes of some kinds."""
+        return (item for item in self.boxes if item.kind in kinds)
+
+
+def in_layers(boxes: Iterable[BoxItem], selected: str | None) -> tuple[BoxItem, ...]:
+    """Boxes in drawing order: by kind, bigger before smaller, the selected one last."""
+    return tuple(sorted(boxes, key=lambda b: (b.id == selected, looks.LOOKS[b.kind].layer, -b.box.area)))
+
+
+def paint_image(painter: QPainter, context: PaintContext) -> None:
+    """The slice, smoothly scaled; averaged where it is shown at less than half its size."""
+    shape = context.scene.shape
+    if context.image is None or shape is None:
+        return
+    target = context.transform.image_rect(shape)
+    image = context.image
+    device = QSize(
+        max(1, round(target.width() * context.device_ratio)),
+        max(1, round(target.height() * context.device_ratio)),
+    )
+    if device.width() * 2 < image.width() or device.height() * 2 < image.height():
+        image = context.slice_image.reduced(image, device)
+    painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform)
+    painter.drawImage(target, image, QRectF(image.rect()))
+
+
+def paint_proposals(painter: QPainter, context: PaintContext) -> None:
+    """Hairlines of every proposal, in one go per colour: there can be thousands."""
+    look = looks.LOOKS[BoxKind.PROPOSAL]
+    by_color: dict[str, list[QRectF]] = {}
+    for item in context.of(BoxKind.PROPOSAL):
+        if item.id not in (context.scene.selected, context.hovered):
+            by_color.setdefault(item.color, []).append(_near(context.transform.rect(item.box), context.area))
+    painter.setRenderHint(QPainter.RenderHint.Antialiasing, False)
+    painter.setBrush(Qt.BrushStyle.NoBrush)
+    for color, rects in by_color.items():
+        painter.setPen(looks.bright_pen(look, looks.line_color(color, look.opacity)))
+        painter.drawRects(rects)
+    painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+
+
+def paint_boxes(painter: QPainter, context: PaintContext) -> None:
+    """Rejected boxes, detections, annotations; the selected or hovered proposal too."""
+    for item in context.boxes:
+        special = item.id in (context.scene.selected, context.hovered)
+        if item.kind is not BoxKind.PROPOSAL or special:
+            _paint_outline(painter, item, context, extra=0.8 if special else 0.0)
+
+
+def _paint_outline(painter: QPainter, item: BoxItem, context: PaintContext, *, extra: float) -> None:
+    look = looks.LOOKS[item.kind]
+    rect = _near(context.transform.rect(item.box), context.area)
+    painter.setBrush(Qt.BrushStyle.NoBrush)
+    painter.setPen(looks.shadow_pen(look, extra))
+    painter.drawRect(rect)
+    opacity = 1.0 if extra else look.opacity
+    painter.setPen(looks.bright_pen(look, looks.line_color(item.color, opacity), extra))
+    painter.drawRect(rect)
+
+
+def paint_handles(painter: QPainter, context: PaintContext) -> None:
+    """Eight handles on the selected box, or brackets around it where it cannot be reshaped."""
+    item = next((b for b in context.boxes if b.id == context.scene.selected), None)
+    if item is None:
+        return
+    rect = context.transform.rect(item.box)
+    if not item.editable:
+        _paint_brackets(painter, rect.adjusted(-4.5, -4.5, 4.5, 4.5))
+        return
+    painter.setPen(QPen(QColor(0, 0, 0, 220), 1.2))
+    painter.setBrush(looks.SELECTION)
+    painter.drawRects([r.adjusted(0.5, 0.5, -0.5, -0.5) for r in handle_rects(rect).values()])
+
+
+def _paint_brackets(painter: QPainter, rect: QRectF) -> None:
+    arm_x, arm_y = min(9.0, rect.width() / 3), min(9.0, rect.height() / 3)
+    lines = []
+    for x, sx in ((rect.left(), 1), (rect.right(), -1)):
+        for y, sy in ((rect.top(), 1), (rect.bottom(), -1)):
+            lines += [QPointF(x + sx * arm_x, y), QPointF(x, y), QPointF(x, y), QPointF(x, y + sy * arm_y)]
+    for color, width in ((QColor(0, 0, 0, 200), 3.6), (looks.SELECTION, 1.6)):
+        pen = QPen(color, width)
+        pen.setCapStyle(Qt.PenCapStyle.SquareCap)
+        painter.setPen(pen)
+        painter.drawLines(lines)
+
+
+def paint_preview(painter: QPainter, context: PaintContext) -> None:
+    """The box being drawn."""
+    if context.preview is None:
+        return
+    look = looks.LOOKS[BoxKind.HUMAN]
+    rect = _near(context.transform.rect(context.preview), context.area)
+    painter.setBrush(Qt.BrushStyle.NoBrush)
+    for pen in (looks.shadow_pen(look), looks.bright_pen(look, looks.NEW_BOX)):
+        painter.setPen(pen)
+        painter.drawRect(rect)
+
+
+def paint_chips(painter: QPainter, context: PaintContext) -> None:
+    """Labels of boxes and the size of the box in hand, each where it covers least."""
+    metrics = QFontMetricsF(context.font)
+    area = context.area.adjusted(_EDGE, _EDGE, -_EDGE, -_EDGE)
+    rects = {b.id: context.transform.rect(b.box) for b in context.of(*_LABELLED)}
+    placed: list[QRectF] = []
+    if context.measured is not None:
+        text = size_text(context.measured, context.scene.spacing)
+        box = context.transform.rect(context.measured)
+        flipped = QRectF(box.left(), box.bottom(), box.width(), 0.01)  # below first: the label is above
+        chip = place_chip(_chip_size(text, None, metrics, area), flipped.united(box), area)
+        if chip is not None:
+            _paint_chip(painter, chip, text, None, looks.TEXT, 1.0)
+            placed.append(chip)
+    selected_first = sorted(context.of(*_LABELLED), key=lambda b: b.id != context.scene.selected)
+    for item in selected_first:
+        look = looks.LOOKS[item.kind]
+        if not item.text and look.glyph is None:
+            continue
+        size = _chip_size(item.text, look.glyph, metrics, area)
+        others = [r for key, r in rects.items() if key != item.id]
+        box = rects[item.id]
+        if item.id == context.scene.selected:
+            box = box.adjusted(-5, -5, 5, 5)  # clear of handles and brackets
+        chip = place_chip(size, box, area, chips=placed, boxes=others, overlays=context.overlays.rects())
+        if chip is None:
+            continue
+        placed.append(chip)
+        text = metrics.elidedText(
+            item.text, Qt.TextElideMode.ElideRight, _text_room(chip, look.glyph, metrics)
+        )
+        _paint_chip(painter, chip, text, look.glyph, looks.line_color(item.color), look.opacity)
+
+
+_LABELLED = tuple(kind for kind in BoxKind if kind is not BoxKind.PROPOSAL)
+
+
+def size_text(box: Box, spacing: tuple[float, float] | None) -> str:
+    """Width × height of a box, in mm where the spacing is known, otherwise in pixels."""
+    if spacing is None:
+        return f"{box.width:.0f} × {box.height:.0f} px"
+    return f"{box.width * spacing[1]:.1f} × {box.height * spacing[0]:.1f} mm"
+
+
+def _glyph_size(metrics: QFontMetricsF) -> float:
+    return metrics.ascent() * 0.72
+
+
+def _chip_size(text: str, glyph: Glyph | None, metrics: QFontMetricsF, area: QRectF) -> QSizeF:
+    width = 2 * _CHIP_PAD + (metrics.horizontalAdvance(text) + 1 if text else 0)
+    if glyph is not None:
+        width += _glyph_size(metrics) + (_CHIP_PAD if text else 0)
+    return QSizeF(min(width, _WIDEST_CHIP, area.width()), min(metrics.height() + 2, area.height()))
+
+
+def _text_room(chip: QRectF, glyph: Glyph | None, metrics: QFontMetricsF) -> float:
+    sign = 0.0 if glyph is None else _glyph_size(metrics) + _CHIP_PAD
+    return max(chip.width() - 2 * _CHIP_PAD - sign, 0.0)
+
+
+def _paint_chip(
+    painter: QPainter, rect: QRectF, text: str, glyph: Glyph | None, color: QColor, opacity: float
+) -> None:
+    painter.save()
+    painter.setPen(Qt.PenStyle.NoPen)
+    painter.setBrush(looks.PLATE)
+    painter.drawRoundedRect(rect, 3, 3)
+    painter.setOpacity(opacity)
+    # The class colour is a bar at the side; the text is light, so that it is readable in any colour.
+    painter.setBrush(color)
+    painter.drawRoundedRect(QRectF(rect.left(), rect.top(), 2.0, rect.height()), 1, 1)
+    metrics = QFontMetricsF(painter.font())
+    inner = rect.adjusted(_CHIP_PAD, 0, -_CHIP_PAD, 0)
+    if glyph is not None:
+        side = _glyph_size(metrics)
+        sign = QRectF(inner.left(), inner.center().y() - side / 2, side, side)
+        paint_glyph(painter, glyph, sign, looks.TEXT)
+        inner.setLeft(sign.right() + _CHIP_PAD)
+    painter.setPen(looks.TEXT)
+    painter.drawText(inner, int(Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignLeft), text)
+    painter.restore()
+
+
+def _paint_lines(painter: QPainter, lines: Iterable[TextLine]) -> None:
+    """Light text with a dark halo, readable on white tissue."""
+    for line in lines:
+        flags = int(line.align | Qt.AlignmentFlag.AlignVCenter | Qt.TextFlag.TextDontClip)
+        painter.setPen(looks.HALO)
+        for dx, dy in ((-1, 0), (1, 0), (0, -1), (0, 1), (1, 1)):
+            painter.drawText(line.rect.translated(dx, dy), flags, line.text)
+        painter.setPen(looks.TEXT)
+        painter.drawText(line.rect, flags, line.text)
+
+
+def paint_letters(painter: QPainter, context: PaintContext) -> None:
+    """Orientation letters, in bold."""
+    painter.save()
+    font = QFont(context.font)
+    font.setBold(True)
+    painter.setFont(font)
+    _paint_lines(painter, context.overlays.letters)
+    painter.restore()
+
+
+def paint_scale_bar(painter: QPainter, context: PaintContext) -> None:
+    """The bar with end ticks and its length in mm."""
+    bar = context.overlays.scale_bar
+    if bar is None:
+        return
+    rect = bar.rect
+    points = [rect.topLeft(), rect.bottomLeft(), rect.bottomLeft(), rect.bottomRight(), rect.bottomRight()]
+    points.append(rect.topRight())
+    for color, width in ((looks.HALO, 3.4), (looks.TEXT, 1.4)):
+        pen = QPen(color, width)
+        pen.setCapStyle(Qt.PenCapStyle.SquareCap)
+        painter.setPen(pen)
+        painter.drawLines(points)
+    _paint_lines(painter, (bar.label,))
+
+
+def paint_corners(painter: QPainter, context: PaintContext) -> None:
+    """Corner text."""
+    _paint_lines(painter, context.overlays.corners)
+
+
+def paint_badges(painter: QPainter, context: PaintContext) -> None:
+    """Warnings: a sign and an outline, not colour alone."""
+    for line in context.overlays.badges:
+        painter.setBrush(looks.PLATE)
+        painter.setPen(QPen(looks.WARNING, 1.0))
+        painter.drawRoundedRect(line.rect.adjusted(0.5, 0.5, -0.5, -0.5), 3, 3)
+        side = line.rect.height() - 2 * BADGE_PAD + 2
+        sign = QRectF(line.rect.left() + BADGE_PAD - 2, line.rect.center().y() - side / 2, side, side)
+        paint_glyph(painter, Glyph.BANG, sign, looks.WARNING, width=2.0)
+        inner = QRectF(line.rect)
+        inner.setLeft(sign.right() + BADGE_PAD / 2)
+        painter.setPen(looks.WARNING)
+        painter.drawText(inner, int(Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignLeft), line.text)
+
+
+def paint_message(painter: QPainter, context: PaintContext) -> None:
+    """The message on a plate in the middle."""
+    text = context.scene.message
+    if not text:
+        return
+    room = context.area.adjusted(24, 24, -24, -24)
+    room.setWidth(min(room.width(), 520.0))
+    room.moveCenter(context.area.center())
+    flags = int(Qt.AlignmentFlag.AlignCenter | Qt.TextFlag.TextWordWrap | Qt.TextFlag.TextWrapAnywhere)
+    used = painter.boundingRect(room, flags, text)
+    painter.setPen(Qt.PenStyle.NoPen)
+    painter.setBrush(looks.PLATE)
+    painter.drawRoundedRect(used.adjusted(-14, -10, 14, 10), 6, 6)
+    painter.setPen(looks.TEXT)
+    painter.drawText(used, flags, text)
+
+
+def paint_focus(painter: QPainter, context: PaintContext) -> None:
+    """A thin ring while the canvas has the keyboard."""
+    if context.focus is not None:
+        painter.setBrush(Qt.BrushStyle.NoBrush)
+        painter.setPen(QPen(context.focus, 1.0))
+        painter.drawRect(context.area.adjusted(0.5, 0.5, -0.5, -0.5))
+
+
+Layer = Callable[[QPainter, PaintContext], None]
+
+LAYERS: tuple[tuple[str, Layer], ...] = (
+    ("image", paint_image),
+    ("proposals", paint_proposals),
+    ("boxes", paint_boxes),
+    ("handles", paint_handles),
+    ("preview", paint_preview),
+    ("chips", paint_chips),
+    ("letters", paint_letters),
+    ("scale bar", paint_scale_bar),
+    ("corners", paint_corners),
+    ("badges", paint_badges),
+    ("message", paint_message),
+    ("focus", paint_focus),
+)
+
+
+def paint(painter: QPainter, context: PaintContext) -> None:
+    """Paint every layer, lowest first."""
+    painter.fillRect(context.area, looks.GROUND)
+    painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+    painter.setFont(context.font)
+    for _, layer in LAYERS:
+        layer(painter, context)
+
+
+def _near(rect: QRectF, area: QRectF) -> QRectF:
+    """The rectangle with edges far outside the widget drawn in to just outside it."""
+    limits = area.adjusted(-_BEYOND, -_BEYOND, _BEYOND, _BEYOND)
+    left = min(max(rect.left(), limits.left()), limits.right())
+    top = min(max(rect.top(), limits.top()), limits.bottom())
+    right = min(max(rect.right(), limits.left()), limits.right())
+    bottom = min(max(rect.bottom(), limits.top()), limits.bottom())
+    return QRectF(QPointF(left, top), QPointF(right, bottom))

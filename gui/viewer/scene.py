@@ -1,0 +1,117 @@
+"""What the canvas is asked to show: frozen records, made by the session, never changed by the view."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+import numpy as np
+from numpy.typing import NDArray
+
+from core.imaging.geometry import Letters
+from core.model import Box, Window
+
+_UNIT_WINDOW = Window(0.5, 1.0)
+
+
+class BoxKind(StrEnum):
+    """How a box is drawn. Kinds differ by line style and glyph, not by colour alone."""
+
+    HUMAN = "human"
+    ACCEPTED = "accepted"
+    IMPORTED = "imported"
+    INTERPOLATED = "interpolated"
+    DETECTION = "detection"
+    REJECTED = "rejected"
+    PROPOSAL = "proposal"
+
+
+class Tool(StrEnum):
+    """What a left drag does."""
+
+    SELECT = "select"
+    BOX = "box"
+
+
+class CornerMode(StrEnum):
+    """How much corner text is shown: all lines, the first of each corner, none."""
+
+    ALL = "all"
+    MINIMAL = "minimal"
+    NONE = "none"
+
+
+@dataclass(frozen=True, slots=True)
+class BoxItem:
+    """A box as the canvas shows it.
+
+    Attributes:
+        id: Handed back by the canvas's signals; unique in a scene.
+        box: Where, in image pixels.
+        kind: Line style and glyph.
+        color: "#rrggbb"; annotation colours are data, not theme.
+        text: Chip text (class and score); "" for none.
+        editable: Whether it may be moved and resized.
+    """
+
+    id: str
+    box: Box
+    kind: BoxKind
+    color: str
+    text: str = ""
+    editable: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class CornerText:
+    """Lines of text in the four corners, the most important line of each first."""
+
+    top_left: tuple[str, ...] = ()
+    top_right: tuple[str, ...] = ()
+    bottom_left: tuple[str, ...] = ()
+    bottom_right: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class SliceScene:
+    """Everything on the canvas.
+
+    Attributes:
+        pixels: (rows, columns), rescaled values, never windowed; None while it is loading. Never
+            written to after it was handed over: the canvas caches by the array's identity.
+        window: Grey-level window.
+        inverted: Whether grey levels are inverted after the window.
+        spacing: (row, column) in mm, or None where unknown: then no scale bar, square pixels.
+        letters: Orientation letters, or None where the orientation is unknown.
+        boxes: All boxes; proposals, rejected ones, detections and annotations are layered by kind.
+        selected: Id of the selected box, or None.
+        corners: Corner text.
+        badges: Short warnings about the slice or series.
+        message: Shown over the middle ("loading…", "cannot be read: …"); "" for none.
+        identity: Changes when another slice is shown; a gesture never crosses over.
+        fit_key: Changes when zoom and pan no longer make sense (another series): the view refits.
+    """
+
+    pixels: NDArray[np.float32] | None = field(default=None, compare=False)
+    window: Window = _UNIT_WINDOW
+    inverted: bool = False
+    spacing: tuple[float, float] | None = None
+    letters: Letters | None = None
+    boxes: tuple[BoxItem, ...] = ()
+    selected: str | None = None
+    corners: CornerText = CornerText()
+    badges: tuple[str, ...] = ()
+    message: str = ""
+    identity: str = ""
+    fit_key: str = ""
+
+    @property
+    def shape(self) -> tuple[int, int] | None:
+        """(rows, columns) of the pixels, or None where there is nothing to show."""
+        if self.pixels is None or self.pixels.size == 0:
+            return None
+        return (self.pixels.shape[0], self.pixels.shape[1])
+
+    def same_as(self, other: SliceScene) -> bool:
+        """Equal in every field, the pixels being the very same array."""
+        return self.pixels is other.pixels and self == other
