@@ -126,6 +126,7 @@ class SliceRef:
         patient: Pseudonym of the patient (a hash), or "" where unknown; groups splits.
         frame_of_reference: FrameOfReferenceUID, or "".
         instance_number: InstanceNumber where present.
+        padding: Range of rescaled values that are no image (PixelPaddingValue), or None.
     """
 
     key: str
@@ -141,6 +142,7 @@ class SliceRef:
     patient: str = ""
     frame_of_reference: str = ""
     instance_number: int | None = None
+    padding: tuple[float, float] | None = None
 
 
 @dataclass(frozen=True, slots=True)

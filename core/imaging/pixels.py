@@ -1,0 +1,106 @@
+"""Decoded slices, kept within a bound of bytes."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections import OrderedDict
+
+from core.errors import UnreadableFile
+from core.imaging.base import Pixels, Reader, check_regular
+from core.imaging.reader import open_reader
+from core.model import SliceRef
+
+_OPEN_READERS = 8  # parsed headers kept, so that the frames of one file do not each parse it again
+
+
+class PixelCache:
+    """Least recently used slices by bytes. Any thread may ask; the same slice is decoded once.
+
+    Args:
+        max_bytes: Bound on what is kept. A slice larger than that is decoded and handed out, but not kept.
+    """
+
+    def __init__(self, max_bytes: int) -> None:
+        self._max_bytes = max_bytes
+        self._bytes = 0
+        self._slices: OrderedDict[str, Pixels] = OrderedDict()
+        self._readers: OrderedDict[tuple[str, int, int], Reader] = OrderedDict()
+        self._decoding: dict[str, threading.Lock] = {}
+        self._lock = threading.Lock()
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes kept now."""
+        return self._bytes
+
+    def get(self, ref: SliceRef) -> Pixels:
+        """The slice's pixels, (rows, columns), read-only.
+
+        Raises:
+            UnreadableFile: The file is gone, has changed since it was opened, or cannot be decoded.
+        """
+        found = self._kept(ref.key)
+        if found is not None:
+            return found
+        with self._lock:
+            gate = self._decoding.setdefault(ref.key, threading.Lock())
+        with gate:
+            found = self._kept(ref.key)  # another thread may have decoded it meanwhile
+            if found is None:
+                found = self._decode(ref)
+                found.flags.writeable = False
+                self._keep(ref.key, found)
+        with self._lock:
+            self._decoding.pop(ref.key, None)
+        return found
+
+    def clear(self) -> None:
+        """Forget everything."""
+        with self._lock:
+            self._slices.clear()
+            self._readers.clear()
+            self._bytes = 0
+
+    def _kept(self, key: str) -> Pixels | None:
+        with self._lock:
+            found = self._slices.get(key)
+            if found is not None:
+                self._slices.move_to_end(key)
+            return found
+
+    def _keep(self, key: str, pixels: Pixels) -> None:
+        with self._lock:
+            if pixels.nbytes > self._max_bytes or key in self._slices:
+                return
+            self._slices[key] = pixels
+            self._bytes += pixels.nbytes
+            while self._bytes > self._max_bytes:
+                _, old = self._slices.popitem(last=False)
+                self._bytes -= old.nbytes
+
+    def _decode(self, ref: SliceRef) -> Pixels:
+        reader = self._reader(ref)
+        slices = reader.slices()
+        if ref.frame >= len(slices) or slices[ref.frame].key != ref.key:
+            raise UnreadableFile(ref.path, "the file has changed since it was opened; open it again")
+        pixels = reader.pixels(ref.frame)
+        if pixels.shape != (ref.rows, ref.columns):
+            raise UnreadableFile(ref.path, "the decoded pixels have another shape than the header says")
+        return pixels
+
+    def _reader(self, ref: SliceRef) -> Reader:
+        check_regular(ref.path)
+        status = os.stat(ref.path)
+        key = (str(ref.path), status.st_mtime_ns, status.st_size)
+        with self._lock:
+            found = self._readers.get(key)
+            if found is not None:
+                self._readers.move_to_end(key)
+                return found
+        reader = open_reader(ref.path)
+        with self._lock:
+            self._readers[key] = reader
+            while len(self._readers) > _OPEN_READERS:
+                self._readers.popitem(last=False)
+        return reader

@@ -1,0 +1,95 @@
+"""Finds the files under given paths: natural order, each file once, loops and locked folders survived."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from core.jobs import CancelToken
+from core.model import Skipped
+
+_DIGITS = re.compile(r"(\d+)")
+
+
+def natural_key(name: str) -> tuple[tuple[int, int, str], ...]:
+    """A sort key by which "slice 10" comes after "slice 9"."""
+    parts = _DIGITS.split(name.casefold())
+    # Not every digit that \d knows is one that int() takes a leading sign from; all of them convert.
+    return tuple((0, int(p), p) if i % 2 else (1, 0, p) for i, p in enumerate(parts) if p)
+
+
+def path_key(path: Path) -> tuple[tuple[tuple[int, int, str], ...], ...]:
+    """Natural order of whole paths, folder by folder."""
+    return tuple(natural_key(part) for part in path.parts)
+
+
+def walk(paths: Sequence[Path], cancel: CancelToken) -> Iterator[Path | Skipped]:
+    """Every file under the paths, and every folder or path that cannot be looked into.
+
+    Symbolic links are followed; a file or folder that is reached again is passed over, so a loop ends.
+
+    Raises:
+        Cancelled: The token was set.
+    """
+    seen: set[tuple[int, int]] = set()
+    for given in paths:
+        cancel.check()
+        try:
+            first = _first_visit(given, seen)
+        except FileNotFoundError:
+            yield Skipped(given, "does not exist")
+            continue
+        except OSError as error:
+            yield Skipped(given, _reason(error, "path"))
+            continue
+        if first:
+            yield from _below(given, seen, cancel) if given.is_dir() else (given,)
+
+
+def _below(folder: Path, seen: set[tuple[int, int]], cancel: CancelToken) -> Iterator[Path | Skipped]:
+    waiting = [folder]
+    while waiting:
+        cancel.check()
+        current = waiting.pop()
+        try:
+            with os.scandir(current) as entries:
+                found = sorted(entries, key=lambda e: natural_key(e.name))
+        except OSError as error:
+            yield Skipped(current, _reason(error, "folder"))
+            continue
+        folders: list[Path] = []
+        for entry in found:
+            path = current / entry.name
+            try:
+                if not _first_visit(path, seen):
+                    continue
+                is_folder = entry.is_dir()
+            except OSError as error:
+                yield Skipped(path, _reason(error, "file"))
+                continue
+            if not is_folder:
+                yield path
+            elif entry.name.startswith("."):
+                yield Skipped(path, "hidden folder")
+            else:
+                folders.append(path)
+        waiting.extend(reversed(folders))
+
+
+def _first_visit(path: Path, seen: set[tuple[int, int]]) -> bool:
+    status = path.stat()
+    identity = (status.st_dev, status.st_ino)
+    if identity in seen:
+        return False
+    seen.add(identity)
+    return True
+
+
+def _reason(error: OSError, what: str) -> str:
+    if isinstance(error, PermissionError):
+        return f"no permission to read this {what}"
+    if isinstance(error, FileNotFoundError):
+        return "broken link"
+    return f"cannot be read ({error.strerror or type(error).__name__})"
