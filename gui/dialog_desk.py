@@ -1,0 +1,110 @@
+"""Shows dialogs and views of their own by name; keeps those that live on between showings."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from PySide6.QtWidgets import QMessageBox, QWidget
+
+from core import __version__
+from core.detection.registry import ModelEntry
+from core.errors import OverreadError
+from core.imaging.pixels import PixelCache
+from core.settings import Settings
+from gui.actions import Desk
+from gui.command_table import COMMANDS
+from gui.dialogs.exchange import ExportDialog, ImportDialog
+from gui.dialogs.lists import Palette, key_sheet, skipped_files
+from gui.dialogs.models import ModelsDialog
+from gui.retraining import Retraining
+from gui.runner import JobRunner
+from gui.window import MainWindow
+
+ABOUT = """<h3>Overread {version}</h3>
+<p>Review MRI slices, correct an R-CNN's boxes, sign off, retrain:
+on your own machine, with the network off.</p>
+<p>For research and dataset work. Not a cleared medical device; not for diagnosis.</p>
+<p>Apache License 2.0</p>"""
+
+
+class DialogDesk:
+    """The dialogs of the window."""
+
+    def __init__(
+        self, desk: Desk, window: MainWindow, runner: JobRunner, cache: PixelCache, settings: Settings
+    ) -> None:
+        self._desk = desk
+        self._window = window
+        self._runner = runner
+        self._cache = cache
+        self._settings = settings
+        self._training: QWidget | None = None
+        self.retraining = Retraining(desk, runner, cache)
+        self._shows: dict[str, Callable[[], QWidget]] = {
+            "export": lambda: ExportDialog(desk, runner, cache, window),
+            "import": lambda: ImportDialog(desk, runner, window),
+            "skipped": lambda: skipped_files(desk.session.skipped, window),
+            "models": lambda: ModelsDialog(desk, self.use_model, window),
+            "training": self._training_view,
+            "keys": lambda: key_sheet(COMMANDS, window),
+            "palette": self._palette,
+            "about": self._about,
+        }
+
+    def show(self, name: str) -> None:
+        """Show a dialog; none blocks the window."""
+        dialog = self._shows[name]()
+        dialog.show()
+        dialog.raise_()
+        dialog.activateWindow()
+
+    def use_model(self, entry: ModelEntry) -> None:
+        """Put a model in use, now and for later; offer to add the classes that only it knows."""
+        schema = self._desk.session.workspace.schema
+        unknown = [name for name in entry.card.classes if schema.by_name(name) is None]
+        if unknown and not self._add_classes(entry, unknown):
+            return
+        try:
+            self._desk.engine.registry.promote(entry.name)
+        except OverreadError as error:
+            self._desk.session.said.emit("error", str(error))
+            return
+        self._desk.engine.use_model(entry)
+
+    def _add_classes(self, entry: ModelEntry, names: list[str]) -> bool:
+        listed = ", ".join(names)
+        question = (
+            f"{entry.name} predicts {listed}, which the label schema of this workspace does not have.\n\n"
+            "Add to the schema? Ids of the other classes stay as they are."
+        )
+        answer = QMessageBox.question(self._window, "New classes", question)
+        return answer == QMessageBox.StandardButton.Yes and all(map(self._desk.session.add_class, names))
+
+    def shut_down(self) -> None:
+        """Close what is on its own."""
+        if self._training is not None:
+            self._training.close()
+
+    def _training_view(self) -> QWidget:
+        if self._training is None:
+            # pyqtgraph takes a third of a second to import: only when it is wanted.
+            from gui.dialogs.training import TrainingView  # noqa: PLC0415
+
+            minutes = self._settings.number("train.minutes")
+            view = TrainingView(self.retraining, minutes, self._window)
+            view.use_wanted.connect(self.use_model)
+            self._training = view
+        self.retraining.count()
+        return self._training
+
+    def _palette(self) -> QWidget:
+        palette = Palette(COMMANDS, self._window.context, self._window)
+        middle = self._window.geometry().center()
+        palette.move(middle.x() - palette.width() // 2, self._window.geometry().top() + 90)
+        return palette
+
+    def _about(self) -> QWidget:
+        box = QMessageBox(self._window)
+        box.setWindowTitle("About Overread")
+        box.setText(ABOUT.format(version=__version__))
+        return box
