@@ -30,7 +30,8 @@ from gui.viewer.interaction import HANDLE_CURSORS, Hit, HitContext, hit_test
 from gui.viewer.mouse import Mouse, Step
 from gui.viewer.overlays import lay_out
 from gui.viewer.painting import PaintContext, in_layers, paint
-from gui.viewer.scene import BoxItem, BoxKind, CornerMode, SliceScene, Tool
+from gui.viewer.proposal_layer import ProposalLayer
+from gui.viewer.scene import BoxItem, CornerMode, SliceScene, Tool
 from gui.viewer.slice_image import SliceImage
 from gui.viewer.transform import ViewTransform, fitted, pixel_aspect
 
@@ -79,6 +80,7 @@ class Canvas(QWidget):
         self._mouse = Mouse()
         self._wheel = 0
         self._slice_image = SliceImage()
+        self._proposal_layer = ProposalLayer()
         self.setMouseTracking(True)
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
@@ -86,7 +88,6 @@ class Canvas(QWidget):
         # A right drag zooms; the main window's own context menu must not open under it.
         self.setContextMenuPolicy(Qt.ContextMenuPolicy.PreventContextMenu)
         self.setAccessibleName("Slice viewer")
-        self._describe()
 
     # What is shown
 
@@ -105,7 +106,8 @@ class Canvas(QWidget):
             self.fit()
         if self._hovered not in {b.id for b in scene.boxes}:
             self._hovered = None
-        self._describe()
+        if scene.description() != old.description():
+            self.setAccessibleDescription(scene.description())
         self.update()
 
     def scene(self) -> SliceScene:
@@ -429,6 +431,7 @@ class Canvas(QWidget):
             device_ratio=self.devicePixelRatioF(),
             image=image,
             slice_image=self._slice_image,
+            proposal_layer=self._proposal_layer,
             overlays=lay_out(scene, transform, size, QFontMetricsF(font), self._corner_mode),
             boxes=boxes,
             hovered=self._hovered,
@@ -437,14 +440,3 @@ class Canvas(QWidget):
             font=font,
             focus=self.palette().color(QPalette.ColorRole.Highlight) if self.hasFocus() else None,
         )
-
-    def _describe(self) -> None:
-        counted = [b for b in self._scene.boxes if b.kind is not BoxKind.PROPOSAL]
-        selected = next((b for b in counted if b.id == self._scene.selected), None)
-        words = [self._scene.message] if self._scene.message else []
-        words.append(f"{len(counted)} boxes" if len(counted) != 1 else "1 box")
-        if selected is not None:
-            words.append(f"selected: {selected.text or selected.kind.value}")
-        text = ", ".join(words)
-        if text != self.accessibleDescription():
-            self.setAccessibleDescription(text)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import numpy as np
+from numpy.typing import NDArray
 from PySide6.QtCore import QRectF, QSizeF
 
 GAP = 3.0
@@ -16,15 +18,23 @@ _OTHER_BOX = 2.0
 # Later candidates are less wanted; small beside the costs above.
 _ORDER = 0.05
 
+Rects = NDArray[np.float64]
+
+
+def as_array(rects: Sequence[QRectF]) -> Rects:
+    """Rectangles as (N, 4): left, top, right, bottom."""
+    rows = [(r.left(), r.top(), r.right(), r.bottom()) for r in rects]
+    return np.array(rows, dtype=np.float64).reshape(len(rows), 4)
+
 
 def place_chip(
     size: QSizeF,
     box: QRectF,
     area: QRectF,
     *,
-    chips: Sequence[QRectF] = (),
-    boxes: Sequence[QRectF] = (),
-    overlays: Sequence[QRectF] = (),
+    chips: Rects | None = None,
+    boxes: Rects | None = None,
+    overlays: Rects | None = None,
 ) -> QRectF | None:
     """The best place for a chip beside a box.
 
@@ -35,7 +45,7 @@ def place_chip(
         size: Of the chip; no larger than the area.
         box: The box in the widget.
         area: Where chips may be: the widget less a small margin.
-        chips: Chips already placed.
+        chips: Chips already placed, (N, 4) as of `as_array`.
         boxes: Other boxes.
         overlays: Other text.
 
@@ -45,44 +55,44 @@ def place_chip(
     visible = box.intersected(area)
     if visible.isEmpty():
         return None
-    best, best_cost = None, float("inf")
-    for order, candidate in enumerate(_candidates(size, visible, area)):
-        cost = order * _ORDER + _OWN_BOX * _share(candidate, box)
-        cost += _OTHER_CHIP * sum(_share(candidate, other) for other in chips)
-        cost += _OTHER_BOX * sum(_share(candidate, other) for other in boxes)
-        cost += _OVERLAY * sum(_share(candidate, other) for other in overlays)
-        if cost < best_cost:
-            best, best_cost = candidate, cost
-    return best
+    candidates = _candidates(size, visible, area)
+    cost = _ORDER * np.arange(len(candidates)) + _OWN_BOX * _covered(candidates, as_array([box]))
+    for weight, others in ((_OTHER_CHIP, chips), (_OTHER_BOX, boxes), (_OVERLAY, overlays)):
+        if others is not None and len(others):
+            cost += weight * _covered(candidates, others)
+    left, top, right, bottom = (float(v) for v in candidates[int(np.argmin(cost))])
+    return QRectF(left, top, right - left, bottom - top)
 
 
-def _candidates(size: QSizeF, box: QRectF, area: QRectF) -> list[QRectF]:
+def _candidates(size: QSizeF, box: QRectF, area: QRectF) -> Rects:
+    """(10, 4), best first."""
     width, height = size.width(), size.height()
     above, below = box.top() - GAP - height, box.bottom() + GAP
     flush_right = box.right() - width
-    places = [
-        (box.left(), above),
-        (flush_right, above),
-        (box.left(), below),
-        (flush_right, below),
-        (box.right() + GAP, box.top()),
-        (box.left() - GAP - width, box.top()),
-        (box.right() + GAP, box.bottom() - height),
-        (box.left() - GAP - width, box.bottom() - height),
-        (box.left() + GAP, box.top() + GAP),
-        (box.left() + GAP, box.bottom() - GAP - height),
-    ]
-    return [_inside(QRectF(x, y, width, height), area) for x, y in places]
+    places = np.array(
+        [
+            (box.left(), above),
+            (flush_right, above),
+            (box.left(), below),
+            (flush_right, below),
+            (box.right() + GAP, box.top()),
+            (box.left() - GAP - width, box.top()),
+            (box.right() + GAP, box.bottom() - height),
+            (box.left() - GAP - width, box.bottom() - height),
+            (box.left() + GAP, box.top() + GAP),
+            (box.left() + GAP, box.bottom() - GAP - height),
+        ]
+    )
+    low = np.array([area.left(), area.top()])
+    high = np.maximum([area.right() - width, area.bottom() - height], low)
+    places = np.clip(places, low, high)
+    return np.concatenate([places, places + np.array([width, height])], axis=1)
 
 
-def _inside(rect: QRectF, area: QRectF) -> QRectF:
-    x = min(max(rect.left(), area.left()), max(area.right() - rect.width(), area.left()))
-    y = min(max(rect.top(), area.top()), max(area.bottom() - rect.height(), area.top()))
-    return QRectF(x, y, rect.width(), rect.height())
-
-
-def _share(chip: QRectF, other: QRectF) -> float:
-    """How much of the chip the other rectangle covers, in [0, 1]."""
-    common = chip.intersected(other)
-    total = chip.width() * chip.height()
-    return common.width() * common.height() / total if total > 0 and not common.isEmpty() else 0.0
+def _covered(chips: Rects, others: Rects) -> NDArray[np.float64]:
+    """For every chip, the sum over the others of the share of it that they cover."""
+    top_left = np.maximum(chips[:, None, :2], others[None, :, :2])
+    bottom_right = np.minimum(chips[:, None, 2:], others[None, :, 2:])
+    sides = np.clip(bottom_right - top_left, 0.0, None)
+    area = np.prod(chips[:, 2:] - chips[:, :2], axis=1)
+    return np.asarray((sides[..., 0] * sides[..., 1]).sum(axis=1) / np.maximum(area, 1e-9))

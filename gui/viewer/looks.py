@@ -35,7 +35,7 @@ class Look:
 
 LOOKS: Mapping[BoxKind, Look] = {
     BoxKind.PROPOSAL: Look(1.0, opacity=0.45, shadow=0.35, layer=0),
-    BoxKind.REJECTED: Look(1.2, dashes=(1.2, 3.6), opacity=0.6, glyph=Glyph.CROSS, shadow=0.5, layer=1),
+    BoxKind.REJECTED: Look(1.2, dashes=(1.4, 3.2), opacity=0.7, glyph=Glyph.CROSS, shadow=0.5, layer=1),
     BoxKind.DETECTION: Look(1.6, dashes=(7.0, 4.0), layer=2),
     BoxKind.INTERPOLATED: Look(1.6, dashes=(9.0, 3.5, 1.6, 3.5), glyph=Glyph.WAVE, layer=3),
     BoxKind.IMPORTED: Look(1.6, glyph=Glyph.ARROW, layer=4),

@@ -5,15 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
+import numpy as np
 from PySide6.QtCore import QPointF, QRectF, QSize, QSizeF, Qt
 from PySide6.QtGui import QColor, QFont, QFontMetricsF, QImage, QPainter, QPen
 
 from core.model import Box
 from gui.viewer import looks
-from gui.viewer.chips import place_chip
+from gui.viewer.chips import as_array, place_chip
 from gui.viewer.glyphs import Glyph, paint_glyph
 from gui.viewer.interaction import handle_rects
 from gui.viewer.overlays import BADGE_PAD, Overlays, TextLine
+from gui.viewer.proposal_layer import ProposalLayer
 from gui.viewer.scene import BoxItem, BoxKind, SliceScene
 from gui.viewer.slice_image import SliceImage
 from gui.viewer.transform import ViewTransform
@@ -21,6 +23,8 @@ from gui.viewer.transform import ViewTransform
 _CHIP_PAD = 4.0
 _WIDEST_CHIP = 260.0
 _EDGE = 2.0
+# More labels than this say nothing, cover everything and take long to place.
+_MOST_CHIPS = 60
 # Nothing of a box is drawn further outside the widget than this; a box at 100× zoom has edges so far
 # away that dashing them would take seconds.
 _BEYOND = 60.0
@@ -37,6 +41,7 @@ class PaintContext:
         device_ratio: Device pixels per logical pixel.
         image: The windowed slice, or None.
         slice_image: Its cache, for reduced copies.
+        proposal_layer: The cache of the proposals' hairlines.
         overlays: Placed text.
         boxes: Boxes to draw, in layer order; empty while hidden.
         hovered: Id of the box under the pointer, or None.
@@ -52,6 +57,7 @@ class PaintContext:
     device_ratio: float
     image: QImage | None
     slice_image: SliceImage
+    proposal_layer: ProposalLayer
     overlays: Overlays
     boxes: tuple[BoxItem, ...]
     hovered: str | None
@@ -93,18 +99,17 @@ def paint_image(painter: QPainter, context: PaintContext) -> None:
 
 
 def paint_proposals(painter: QPainter, context: PaintContext) -> None:
-    """Hairlines of every proposal, in one go per colour: there can be thousands."""
+    """Hairlines of every proposal, all at once: there can be thousands."""
     look = looks.LOOKS[BoxKind.PROPOSAL]
-    by_color: dict[str, list[QRectF]] = {}
+    by_color: dict[str, list[BoxItem]] = {}
     for item in context.of(BoxKind.PROPOSAL):
         if item.id not in (context.scene.selected, context.hovered):
-            by_color.setdefault(item.color, []).append(_near(context.transform.rect(item.box), context.area))
-    painter.setRenderHint(QPainter.RenderHint.Antialiasing, False)
-    painter.setBrush(Qt.BrushStyle.NoBrush)
-    for color, rects in by_color.items():
-        painter.setPen(looks.bright_pen(look, looks.line_color(color, look.opacity)))
-        painter.drawRects(rects)
-    painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+            by_color.setdefault(item.color, []).append(item)
+    if not by_color:
+        return
+    colors = tuple((looks.line_color(c, look.opacity), tuple(items)) for c, items in by_color.items())
+    layer = context.proposal_layer.get(colors, context.transform, context.size, context.device_ratio)
+    painter.drawImage(QPointF(0, 0), layer)
 
 
 def paint_boxes(painter: QPainter, context: PaintContext) -> None:
@@ -168,35 +173,50 @@ def paint_preview(painter: QPainter, context: PaintContext) -> None:
 def paint_chips(painter: QPainter, context: PaintContext) -> None:
     """Labels of boxes and the size of the box in hand, each where it covers least."""
     metrics = QFontMetricsF(context.font)
-    area = context.area.adjusted(_EDGE, _EDGE, -_EDGE, -_EDGE)
-    rects = {b.id: context.transform.rect(b.box) for b in context.of(*_LABELLED)}
     placed: list[QRectF] = []
     if context.measured is not None:
-        text = size_text(context.measured, context.scene.spacing)
-        box = context.transform.rect(context.measured)
-        flipped = QRectF(box.left(), box.bottom(), box.width(), 0.01)  # below first: the label is above
-        chip = place_chip(_chip_size(text, None, metrics, area), flipped.united(box), area)
-        if chip is not None:
-            _paint_chip(painter, chip, text, None, looks.TEXT, 1.0)
-            placed.append(chip)
-    selected_first = sorted(context.of(*_LABELLED), key=lambda b: b.id != context.scene.selected)
-    for item in selected_first:
+        _paint_size(painter, context.measured, context, placed)
+    labelled = [b for b in context.of(*_LABELLED) if b.text or looks.LOOKS[b.kind].glyph]
+    # Where there are too many labels to read, those of annotations matter more than the model's.
+    labelled.sort(key=lambda b: (b.id not in (context.scene.selected, context.hovered), -_layer(b)))
+    rects = [context.transform.rect(b.box) for b in labelled]
+    boxes, overlays = as_array(rects), as_array(context.overlays.rects())
+    area = context.area.adjusted(_EDGE, _EDGE, -_EDGE, -_EDGE)
+    for i, item in enumerate(labelled[:_MOST_CHIPS]):
         look = looks.LOOKS[item.kind]
-        if not item.text and look.glyph is None:
-            continue
-        size = _chip_size(item.text, look.glyph, metrics, area)
-        others = [r for key, r in rects.items() if key != item.id]
-        box = rects[item.id]
-        if item.id == context.scene.selected:
-            box = box.adjusted(-5, -5, 5, 5)  # clear of handles and brackets
-        chip = place_chip(size, box, area, chips=placed, boxes=others, overlays=context.overlays.rects())
-        if chip is None:
-            continue
-        placed.append(chip)
-        text = metrics.elidedText(
-            item.text, Qt.TextElideMode.ElideRight, _text_room(chip, look.glyph, metrics)
+        # Clear of the handles or brackets of the selected box.
+        box = rects[i].adjusted(-5, -5, 5, 5) if item.id == context.scene.selected else rects[i]
+        chip = place_chip(
+            _chip_size(item.text, look.glyph, metrics, area),
+            box,
+            area,
+            chips=as_array(placed),
+            boxes=np.delete(boxes, i, axis=0),
+            overlays=overlays,
         )
-        _paint_chip(painter, chip, text, look.glyph, looks.line_color(item.color), look.opacity)
+        if chip is not None:
+            placed.append(chip)
+            room = _text_room(chip, look.glyph, metrics)
+            text = metrics.elidedText(item.text, Qt.TextElideMode.ElideRight, room)
+            _paint_chip(painter, chip, text, look.glyph, looks.line_color(item.color), look.opacity)
+
+
+def _paint_size(painter: QPainter, box: Box, context: PaintContext, placed: list[QRectF]) -> None:
+    """The size of a box being drawn or reshaped, inside the widget, below the box if there is room."""
+    metrics = QFontMetricsF(context.font)
+    area = context.area.adjusted(_EDGE, _EDGE, -_EDGE, -_EDGE)
+    text = size_text(box, context.scene.spacing)
+    size = _chip_size(text, None, metrics, area)
+    rect = context.transform.rect(box).adjusted(-5, -5, 5, 5)
+    above = QRectF(area.left(), rect.top() - size.height() - 8, area.width(), size.height() + 8)
+    chip = place_chip(size, rect, area, overlays=as_array([above]))
+    if chip is not None:
+        _paint_chip(painter, chip, text, None, looks.TEXT, 1.0)
+        placed.append(chip)
+
+
+def _layer(item: BoxItem) -> int:
+    return looks.LOOKS[item.kind].layer
 
 
 _LABELLED = tuple(kind for kind in BoxKind if kind is not BoxKind.PROPOSAL)

@@ -112,6 +112,16 @@ class SliceScene:
             return None
         return (self.pixels.shape[0], self.pixels.shape[1])
 
+    def description(self) -> str:
+        """The scene in words, for a screen reader."""
+        counted = [b for b in self.boxes if b.kind is not BoxKind.PROPOSAL]
+        chosen = next((b for b in self.boxes if b.id == self.selected), None)
+        words = [self.message] if self.message else []
+        words.append("1 box" if len(counted) == 1 else f"{len(counted)} boxes")
+        if chosen is not None:
+            words.append(f"selected: {chosen.kind.value} {chosen.text}".rstrip())
+        return ", ".join((*words, *self.badges))
+
     def same_as(self, other: SliceScene) -> bool:
         """Equal in every field, the pixels being the very same array."""
         return self.pixels is other.pixels and self == other

