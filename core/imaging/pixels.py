@@ -11,6 +11,7 @@ from core.imaging.base import Pixels, Reader, check_regular
 from core.imaging.reader import open_reader
 from core.model import SliceRef
 
+_SliceId = tuple[str, str]
 _OPEN_READERS = 8  # parsed headers kept, so that the frames of one file do not each parse it again
 
 
@@ -24,9 +25,9 @@ class PixelCache:
     def __init__(self, max_bytes: int) -> None:
         self._max_bytes = max_bytes
         self._bytes = 0
-        self._slices: OrderedDict[str, Pixels] = OrderedDict()
+        self._slices: OrderedDict[_SliceId, Pixels] = OrderedDict()
         self._readers: OrderedDict[tuple[str, int, int], Reader] = OrderedDict()
-        self._decoding: dict[str, threading.Lock] = {}
+        self._decoding: dict[_SliceId, threading.Lock] = {}
         self._lock = threading.Lock()
 
     @property
@@ -34,25 +35,37 @@ class PixelCache:
         """Bytes kept now."""
         return self._bytes
 
+    def peek(self, ref: SliceRef) -> Pixels | None:
+        """The slice's pixels if they are kept; decodes nothing."""
+        key = _slice_id(ref)
+        with self._lock:
+            found = self._slices.get(key)
+            if found is not None:
+                self._slices.move_to_end(key)
+            return found
+
     def get(self, ref: SliceRef) -> Pixels:
         """The slice's pixels, (rows, columns), read-only.
 
         Raises:
             UnreadableFile: The file is gone, has changed since it was opened, or cannot be decoded.
         """
-        found = self._kept(ref.key)
+        found = self.peek(ref)
         if found is not None:
             return found
+        key = _slice_id(ref)
         with self._lock:
-            gate = self._decoding.setdefault(ref.key, threading.Lock())
-        with gate:
-            found = self._kept(ref.key)  # another thread may have decoded it meanwhile
-            if found is None:
-                found = self._decode(ref)
-                found.flags.writeable = False
-                self._keep(ref.key, found)
-        with self._lock:
-            self._decoding.pop(ref.key, None)
+            gate = self._decoding.setdefault(key, threading.Lock())
+        try:
+            with gate:
+                found = self.peek(ref)  # another thread may have decoded it meanwhile
+                if found is None:
+                    found = self._decode(ref)
+                    found.flags.writeable = False
+                    self._keep(key, found)
+        finally:
+            with self._lock:
+                self._decoding.pop(key, None)
         return found
 
     def clear(self) -> None:
@@ -62,14 +75,7 @@ class PixelCache:
             self._readers.clear()
             self._bytes = 0
 
-    def _kept(self, key: str) -> Pixels | None:
-        with self._lock:
-            found = self._slices.get(key)
-            if found is not None:
-                self._slices.move_to_end(key)
-            return found
-
-    def _keep(self, key: str, pixels: Pixels) -> None:
+    def _keep(self, key: _SliceId, pixels: Pixels) -> None:
         with self._lock:
             if pixels.nbytes > self._max_bytes or key in self._slices:
                 return
@@ -104,3 +110,8 @@ class PixelCache:
             while len(self._readers) > _OPEN_READERS:
                 self._readers.popitem(last=False)
         return reader
+
+
+def _slice_id(ref: SliceRef) -> _SliceId:
+    # The path too: two files may claim the same SOP Instance UID and hold different pixels.
+    return (ref.key, str(ref.path))
