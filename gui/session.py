@@ -14,7 +14,8 @@ from core.imaging.catalog import scan
 from core.jobs import CancelToken, Progress
 from core.model import Annotation, Catalog, Series, Skipped, SliceRef
 from core.review.readings import next_unread
-from core.store.workspace import JournalEntry, Workspace
+from core.store.journal import JournalEntry
+from core.store.workspace import Workspace
 from gui.runner import JobOutcome, JobRunner, Lane, error_text
 
 
@@ -61,7 +62,11 @@ class Session(QObject):
     def open_paths(self, paths: Sequence[Path]) -> None:
         """Read what lies under the paths in the background; the first slice shows while the rest is read."""
         key = "open:" + "|".join(str(p) for p in paths)
-        found = self._runner.channel(lambda catalog: self._found(key, catalog))
+
+        def arrived(catalog: Catalog) -> None:
+            self._found(key, catalog)
+
+        found = self._runner.channel(arrived)
 
         def job(progress: Progress, cancel: CancelToken) -> Catalog:
             return scan(paths, progress=progress, cancel=cancel, found=found)

@@ -77,11 +77,6 @@ class ViewerPage(QWidget):
         if place is not None:
             self._desk.session.go_to(place.series_uid, index)
 
-    def _picked(self, index: int) -> None:
-        place = self._desk.session.place
-        if place is not None:
-            self._desk.session.go_to(place.series_uid, index)
-
     def _drawn(self, box: Box) -> None:
         actions.draw(self._desk, box)
         self.draw()

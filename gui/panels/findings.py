@@ -205,7 +205,9 @@ class FindingsPanel(QWidget):
             if widget is not None:
                 widget.deleteLater()
         for number, label in enumerate(schema.classes, 1):
-            button = QToolButton(text=label.name, checkable=True)
+            button = QToolButton()
+            button.setText(label.name)
+            button.setCheckable(True)
             button.setAccessibleName(f"Class {label.name}")
             key = f" (Ctrl+{label.id})" if label.id < 10 else ""
             button.setToolTip(f"New boxes and the selected box: {label.name}{key}")

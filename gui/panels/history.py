@@ -9,7 +9,7 @@ from PySide6.QtWidgets import QLabel, QListWidget, QVBoxLayout, QWidget
 
 from core.boxes import iou
 from core.model import Annotation, OriginKind
-from core.store.workspace import JournalEntry
+from core.store.journal import JournalEntry
 from gui.actions import Desk, selected_detection
 
 ROWS = 200

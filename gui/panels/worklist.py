@@ -237,7 +237,11 @@ class WorklistPanel(QWidget):
         if not wanted or self._runner.busy("thumbnails"):
             return
         cache = self._cache
-        arrive = self._runner.channel(lambda pair: self.model.set_thumbnail(*pair))
+
+        def show(found: tuple[str, NDArray[np.uint8]]) -> None:
+            self.model.set_thumbnail(*found)
+
+        arrive = self._runner.channel(show)
 
         def job(progress: Progress, cancel: CancelToken) -> None:
             for series in wanted:
