@@ -1,22 +1,22 @@
 """The slice strip: the whole stack at a glance, a column a slice; click or drag to jump.
 
 Rows, from the top: predicted (hollow diamond), accepted (check), edited (filled square), rejected
-(cross), and at the bottom the reading: hollow = unread, filled = read. Place and shape carry the
+(cross), and at the bottom the reading: hollow = unread, filled = read. A column without a ground is one
+that the engine has not been over. Place and shape carry the
 meaning, colour only helps.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import NamedTuple
 
 from PySide6.QtCore import QEvent, QPointF, QRectF, QSize, Qt, Signal
 from PySide6.QtGui import (
-    QColor,
     QHelpEvent,
     QMouseEvent,
     QPainter,
     QPaintEvent,
-    QPalette,
     QPen,
     QPolygonF,
     QResizeEvent,
@@ -24,6 +24,7 @@ from PySide6.QtGui import (
 )
 from PySide6.QtWidgets import QSizePolicy, QToolTip, QWidget
 
+from gui.theme import current_theme
 from gui.viewer.glyphs import Glyph, paint_glyph
 from gui.viewer.strip_layout import Column, SliceMark, StripGeometry, columns, words
 
@@ -37,12 +38,20 @@ _HEIGHT = round(_TOP + 4 * _ROW + _BASELINE + 7)
 _SIGN = 7.0
 # From this width on a column shows signs; below, ticks in the sign's row.
 _ROOM_FOR_SIGNS = 9.0
+_ROOM_FOR_GAP = 3.0
 
-_ROWS: tuple[tuple[str, Glyph, Callable[[Column], int]], ...] = (
-    ("predicted", Glyph.DIAMOND, lambda c: c.predicted),
-    ("accepted", Glyph.CHECK, lambda c: c.accepted),
-    ("edited", Glyph.PENCIL, lambda c: c.edited),
-    ("rejected", Glyph.CROSS, lambda c: c.rejected),
+
+class _Row(NamedTuple):
+    glyph: Glyph
+    token: str
+    count: Callable[[Column], int]
+
+
+_ROWS = (
+    _Row(Glyph.DIAMOND, "warning", lambda c: c.predicted),
+    _Row(Glyph.CHECK, "success", lambda c: c.accepted),
+    _Row(Glyph.PENCIL, "text", lambda c: c.edited),
+    _Row(Glyph.CROSS, "danger", lambda c: c.rejected),
 )
 
 
@@ -149,7 +158,7 @@ class SliceStrip(QWidget):
         """Legend, columns, and the current slice on top."""
         painter = QPainter(self)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        ink = _Ink(self.palette())
+        ink = _Ink()
         painter.fillRect(self.rect(), ink.ground)
         if self._marks:
             self._paint_legend(painter, ink)
@@ -159,9 +168,9 @@ class SliceStrip(QWidget):
         painter.end()
 
     def _paint_legend(self, painter: QPainter, ink: _Ink) -> None:
-        for row, (_, glyph, _count) in enumerate(_ROWS):
-            sign = QRectF((_GUTTER - _SIGN) / 2 - 1, _row_top(row) + (_ROW - _SIGN) / 2, _SIGN, _SIGN)
-            paint_glyph(painter, glyph, sign, ink.faint, width=1.2)
+        for place, row in enumerate(_ROWS):
+            sign = QRectF((_GUTTER - _SIGN) / 2 - 1, _row_top(place) + (_ROW - _SIGN) / 2, _SIGN, _SIGN)
+            paint_glyph(painter, row.glyph, sign, ink.faint, width=1.2)
 
     def _paint_current(self, painter: QPainter, ink: _Ink) -> None:
         if not 0 <= self._current < len(self._marks):
@@ -177,49 +186,48 @@ class SliceStrip(QWidget):
 
 
 class _Ink:
-    """Colours, from the palette of the theme in force."""
+    """Colours of the theme in force; asked for at every painting, so that a change of theme is seen."""
 
-    def __init__(self, palette: QPalette) -> None:
-        role = QPalette.ColorRole
-        self.ground = palette.color(role.Window)
-        self.cell = palette.color(role.Base)
-        self.fresh = palette.color(role.Button)
-        self.mark = palette.color(role.WindowText)
-        self.faint = QColor(self.mark)
-        self.faint.setAlphaF(0.55)
-        self.current = palette.color(role.Highlight)
+    def __init__(self) -> None:
+        theme = current_theme()
+        self.ground = theme.color("surface")
+        self.computed = theme.color("hover")
+        self.text = theme.color("text")
+        self.faint = theme.color("muted")
+        self.current = theme.color("accent")
+        self.marks = {row.glyph: theme.color(row.token) for row in _ROWS}
 
 
-def _row_top(row: int) -> float:
-    return _TOP + row * _ROW
+def _row_top(place: int) -> float:
+    return _TOP + place * _ROW
 
 
 def _paint_column(painter: QPainter, column: Column, ink: _Ink) -> None:
-    gap = 1.0 if column.width >= NARROW_GAP else 0.0
-    cell = QRectF(column.left, _TOP, column.width - gap, 4 * _ROW)
-    painter.fillRect(cell, ink.fresh if column.computed == column.slices else ink.cell)
-    for row, (_, glyph, count) in enumerate(_ROWS):
-        if count(column):
-            _paint_mark(painter, cell, row, glyph, ink)
+    gap = 1.0 if column.width >= _ROOM_FOR_GAP else 0.0
+    cell = QRectF(column.left, _TOP, column.width - gap, len(_ROWS) * _ROW)
+    if column.computed == column.slices:
+        painter.fillRect(cell, ink.computed)
+    else:  # a line where the engine has not been
+        painter.fillRect(QRectF(cell.left(), cell.center().y() - 0.5, cell.width(), 1.0), ink.computed)
+    for place, row in enumerate(_ROWS):
+        if row.count(column):
+            _paint_mark(painter, cell, place, row.glyph, ink)
     _paint_reading(painter, column, QRectF(cell.left(), cell.bottom() + 2, cell.width(), _BASELINE), ink)
 
 
-NARROW_GAP = 3.0
-
-
-def _paint_mark(painter: QPainter, cell: QRectF, row: int, glyph: Glyph, ink: _Ink) -> None:
-    top = _row_top(row)
+def _paint_mark(painter: QPainter, cell: QRectF, place: int, glyph: Glyph, ink: _Ink) -> None:
+    top, color = _row_top(place), ink.marks[glyph]
     if cell.width() >= _ROOM_FOR_SIGNS:
         sign = QRectF(cell.center().x() - _SIGN / 2, top + (_ROW - _SIGN) / 2, _SIGN, _SIGN)
-        paint_glyph(painter, glyph, sign, ink.mark, width=1.4)
+        paint_glyph(painter, glyph, sign, color, width=1.4)
         return
     tick = QRectF(cell.left(), top + 1.5, max(cell.width(), 2.0), _ROW - 3)
     if glyph is Glyph.DIAMOND:  # hollow here too: nobody has judged it
-        painter.setPen(QPen(ink.mark, 1.0))
+        painter.setPen(QPen(color, 1.0))
         painter.setBrush(Qt.BrushStyle.NoBrush)
         painter.drawRect(tick.adjusted(0.5, 0.5, -0.5, -0.5))
     else:
-        painter.fillRect(tick, ink.mark)
+        painter.fillRect(tick, color)
 
 
 def _paint_reading(painter: QPainter, column: Column, rect: QRectF, ink: _Ink) -> None:
@@ -231,4 +239,4 @@ def _paint_reading(painter: QPainter, column: Column, rect: QRectF, ink: _Ink) -
     if read > 0:
         filled = QRectF(rect)
         filled.setTop(rect.bottom() - rect.height() * read)
-        painter.fillRect(filled, ink.faint if read < 1 else ink.mark)
+        painter.fillRect(filled, ink.faint if read < 1 else ink.text)
