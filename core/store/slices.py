@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 from collections.abc import Mapping
@@ -50,10 +51,14 @@ def group_of(ref: SliceRef, series: Series | None = None) -> tuple[str, str]:
     if patient:
         return patient, "patient"
     if series is not None and series.is_stack:
-        return series.study_uid or series.uid, "study"
+        return _pseudonym(series.study_uid or series.uid), "study"
     if ref.geometry is not None:
-        return ref.series_uid, "study"
+        return _pseudonym(ref.series_uid), "study"
     return ref.key.rsplit("#", 1)[0], "file"
+
+
+def _pseudonym(uid: str) -> str:
+    return hashlib.blake2b(uid.encode(), digest_size=6).hexdigest()
 
 
 def known_slice(ref: SliceRef, series: Series | None, before: KnownSlice | None) -> KnownSlice:
