@@ -26,9 +26,9 @@ def scan(
     """Look through files and folders. Files are recognised by content; headers are read, no pixel is decoded.
 
     DICOM slices are grouped by series (and orientation, shape and kind where one UID holds several stacks)
-    and ordered by position along the slice normal, ascending. Plain images of one folder are one collection in
-    natural order of names. A file reached twice is listed once; a second DICOM file with the same SOP instance
-    is skipped.
+    and ordered by position along the slice normal, ascending. Plain images of one folder are one collection
+    in natural order of names. A file reached twice is listed once; a second DICOM file with the same SOP
+    instance is skipped.
 
     Args:
         paths: Files and folders, in any mixture.

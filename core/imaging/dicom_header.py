@@ -152,7 +152,10 @@ def rescale(frame: Frame) -> tuple[float, float] | None:
     frames of one file.
     """
     source = frame.within("PixelValueTransformationSequence")
-    if source is frame.top and sequence_items(frame.top, "ModalityLUTSequence"):
+    if source is frame.top and any(
+        len(numbers(item, "LUTDescriptor")) == 3 and item.get("LUTData") is not None
+        for item in sequence_items(frame.top, "ModalityLUTSequence")[:1]
+    ):
         return None
     slope, intercept = numbers(source, "RescaleSlope"), numbers(source, "RescaleIntercept")
     found = (slope[0] if slope else 1.0, intercept[0] if intercept else 0.0)

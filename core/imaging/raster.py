@@ -69,8 +69,14 @@ class RasterReader:
         data = self._read()
         self._digest = hashlib.blake2b(data, digest_size=16).hexdigest()
         self._format = raster_format(data[:16]) or "image"
-        with file_boundary(path, self._format):
-            self._slices, notes = self._describe(data)
+        try:
+            with file_boundary(path, self._format):
+                self._slices, notes = self._describe(data)
+        except UnreadableFile as error:
+            if isinstance(error.__cause__, Image.DecompressionBombWarning | Image.DecompressionBombError):
+                too_many = f"more than {MAX_PIXELS // 1_000_000} million pixels"
+                raise UnreadableFile(path, too_many) from error
+            raise
         self.heading = Heading(notes=notes)
 
     def slices(self) -> Sequence[SliceRef]:
