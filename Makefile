@@ -33,7 +33,7 @@ screenshots: $(STAMP) ## pictures of the running window, for README and docs
 	QT_QPA_PLATFORM=offscreen $(PY) -m benchmarks.screenshots
 
 docs: $(STAMP) ## write the generated tables anew
-	$(PY) docs/generate.py
+	$(PY) -m docs.generate
 
 clean: ## remove the virtual environment and caches
 	rm -rf $(VENV) build *.egg-info .pytest_cache .mypy_cache .ruff_cache

@@ -11,13 +11,24 @@ from typing import Annotated
 import typer
 
 from core import __version__
-from core.cli_support import find_model, json_lines, load, open_all, progress_bar, registry, slice_count, tell
+from core.cli_support import (
+    find_model,
+    json_lines,
+    load,
+    open_all,
+    progress_bar,
+    registry,
+    slice_count,
+    tell,
+    tell_notes,
+)
 from core.detection.base import DetectRequest
 from core.detection.config import TrainConfig
+from core.detection.registry import ModelEntry
 from core.doctor import check
 from core.errors import Cancelled, InputError, OverreadError, UnreadableFile
 from core.exchange.commands import export_workspace, import_into_workspace, write_key_image
-from core.exchange.datasets import load_dataset
+from core.exchange.datasets import dataset_splits, load_dataset
 from core.exchange.evaluating import evaluate_model
 from core.exchange.results import catalog_report, image_row, write_json
 from core.imaging.pixels import PixelCache
@@ -201,10 +212,9 @@ def train(
         name=name or out.resolve().name,
     )
     data = [load_dataset(path) for path in datasets]
-    held_out = load_dataset(valid) if valid else None
+    held_out = load_dataset(valid, split=_valid_split(valid)) if valid else None
     for dataset in (*data, *([held_out] if held_out else [])):
-        for note in dataset.notes:
-            tell(f"{dataset.name}: {note}")
+        tell_notes(dataset)
     with progress_bar("Training") as bar:
         progress = json_lines if progress_json else bar
         result = run(data, config, out, valid=held_out, resume=resume, progress=progress)
@@ -214,31 +224,44 @@ def train(
         tell(f"registered as {registry().add(result.model_file).name}")
 
 
+def _valid_split(dataset: Path) -> str:
+    return "val" if "val" in dataset_splits(dataset) else "all"
+
+
 @app.command()
 def evaluate(
     dataset: Annotated[Path, typer.Argument(help="COCO json, YOLO tree or workspace.")],
     out: Out,
     model: Annotated[str | None, typer.Option(help="Name or file; default: the model in use.")] = None,
-    classes: Annotated[str, typer.Option(help="one: any class; all: class by class.")] = "all",
+    classes: Annotated[
+        str | None, typer.Option(help="one: any class; all: class by class. Default: as the model.")
+    ] = None,
+    split: Annotated[str | None, typer.Option(help="train, val, test or all; default: val if any.")] = None,
     per_patient: Annotated[bool, typer.Option(help="Figures for every group as well.")] = False,
     resamples: Annotated[int, typer.Option(min=0, help="Bootstrap resamples for the intervals.")] = 500,
 ) -> None:
     """Measure a model on a data set."""
     entry = find_model(model)
+    data = load_dataset(dataset, split=split or _valid_split(dataset))
+    tell_notes(data)
     with progress_bar("Evaluating") as progress:
         report = evaluate_model(
-            dataset,
+            data,
             load(entry),
-            one_class=_is_one(classes),
+            PixelCache(CACHE_BYTES).get,
+            one_class=_is_one(classes, entry),
             per_group=per_patient,
             resamples=resamples,
             progress=progress,
         )
     write_json(report, out)
-    tell(f"AP50 {report['ap50']}  AP50-95 {report['ap50_95']}  on {report['n_images']} slices")
+    figures = {name: report[name] for name in ("ap50", "ap50_95", "n_images")}
+    tell("  ".join(f"{k} {v:.4g}" if isinstance(v, float) else f"{k} {v}" for k, v in figures.items()))
 
 
-def _is_one(classes: str) -> bool:
+def _is_one(classes: str | None, entry: ModelEntry) -> bool:
+    if classes is None:
+        return len(entry.card.classes) == 1
     if classes not in {"one", "all"}:
         raise InputError(f"--classes {classes}: one or all")
     return classes == "one"

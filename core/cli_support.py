@@ -18,7 +18,7 @@ from core.detection.registry import ModelEntry, ModelRegistry
 from core.errors import InputError, ModelNotFound
 from core.imaging.catalog import scan
 from core.jobs import Progress
-from core.model import Catalog, LabelClass, LabelSchema, Series
+from core.model import Catalog, Dataset, LabelClass, LabelSchema, Series
 from core.settings import home
 
 errors = Console(stderr=True, highlight=False, soft_wrap=True)
@@ -113,6 +113,12 @@ def load(entry: ModelEntry, schema: LabelSchema | None = None) -> Detector:
     detector = load_detector(entry.path, name=entry.name)
     detector.bind(schema or schema_of(entry.card))
     return detector
+
+
+def tell_notes(dataset: Dataset) -> None:
+    """What the loader found worth saying."""
+    for note in dataset.notes:
+        tell(f"{dataset.name}: {note}")
 
 
 def slice_count(series: Sequence[Series]) -> int:
