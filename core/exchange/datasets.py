@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from core.edits import SliceRecord
@@ -20,19 +19,6 @@ from core.store.slices import patient_of_name
 from core.store.workspace import SUFFIX, Workspace, workspace_file
 
 _SPLIT_FOLDERS = {"train": ("train",), "val": ("valid", "val"), "test": ("test",)}
-
-
-@dataclass(frozen=True, slots=True)
-class ExportSet:
-    """What of a workspace is exported: the read slices.
-
-    Attributes:
-        dataset: The read slices.
-        unread: How many known slices are not read and were left out.
-    """
-
-    dataset: Dataset
-    unread: int = 0
 
 
 def load_dataset(path: Path, *, split: str = "train") -> Dataset:
@@ -76,12 +62,11 @@ def dataset_splits(path: Path) -> tuple[str, ...]:
 
 
 def from_workspace(workspace: Workspace) -> Dataset:
-    """The read slices of a workspace; rejected predictions come along as hard negatives."""
-    return export_set(workspace).dataset
+    """The read slices of a workspace; rejected predictions come along as hard negatives.
 
-
-def export_set(workspace: Workspace) -> ExportSet:
-    """The read slices of a workspace, and how many were left out because nobody has read them."""
+    `info["unread"]` says how many slices it knows that nobody has read; they are left out, whatever is on
+    them.
+    """
     annotations, known = workspace.annotations, workspace.known_slices()
     records = {k.ref.key: annotations.on(k.ref.key) for k in known}
     read = [k for k in known if records[k.ref.key].reading is not None]
@@ -91,15 +76,14 @@ def export_set(workspace: Workspace) -> ExportSet:
     if marked > len(read):
         notes.append(f"{marked - len(read)} read slices were left out: where their files are is not known.")
     grouped_by, group_notes = _grouping(k.grouped_by for k in read)
-    dataset = Dataset(
+    return Dataset(
         name=workspace.path.stem,
         schema=workspace.schema,
         slices=slices,
         grouped_by=grouped_by,
         notes=(*notes, *group_notes),
-        info={"source": "workspace"},
+        info={"source": "workspace", "unread": str(len(known) - len(read))},
     )
-    return ExportSet(dataset, len(known) - len(read))
 
 
 def merged(name: str, datasets: Sequence[Dataset]) -> Dataset:
