@@ -137,9 +137,9 @@ class Palette(QDialog):
         self.results.setCurrentRow(0)
 
     def _run(self) -> None:
-        item = self.results.currentItem()
-        if item is None:
+        if self.results.currentRow() < 0:
             return
+        item = self.results.currentItem()
         wanted = item.data(Qt.ItemDataRole.UserRole)
         command = next(c for c in self._commands if c.id == wanted)
         self.close()
