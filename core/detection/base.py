@@ -37,6 +37,7 @@ class TraceRow:
         score: Its score.
         box: The box after regression.
         suppressed_by: Index of the trace row whose box suppressed this one, or None.
+        first_score: Its score before the box was refined and judged again, where the model looks twice.
     """
 
     proposal: int
@@ -44,6 +45,7 @@ class TraceRow:
     score: float
     box: Box
     suppressed_by: int | None = None
+    first_score: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

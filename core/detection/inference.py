@@ -1,0 +1,118 @@
+"""From regions to judged boxes: the head applied twice, then suppression; for detector and training alike."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from core import boxes as bx
+from core.detection.coder import decode
+from core.detection.network import Network
+
+# Only the most promising regions are worth the second look.
+SECOND_LOOK = 100
+_LEAST_SIDE = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """What the network says of each region, in working pixels.
+
+    Attributes:
+        boxes: (N, 4) after regression, inside the image.
+        classes: (N,) the best class, 0 … K - 1.
+        scores: (N,) its probability at the last look.
+        first_scores: (N,) the best class's probability at the first look.
+    """
+
+    boxes: bx.Boxes
+    classes: NDArray[np.int64]
+    scores: NDArray[np.float64]
+    first_scores: NDArray[np.float64]
+
+
+def best_class(
+    logits: Tensor, deltas: Tensor, regions: Tensor, width: float, height: float
+) -> tuple[Tensor, ...]:
+    """Per region the best class, its probability, and the box that class's regression makes of the region."""
+    probability = logits.softmax(dim=1)[:, 1:]
+    score, label = probability.max(dim=1)
+    chosen = deltas[torch.arange(len(deltas)), label]
+    return score, label, clip_boxes(decode(regions, chosen), width, height)
+
+
+def clip_boxes(boxes: Tensor, width: float, height: float) -> Tensor:
+    """Boxes moved inside the image, each side at least one pixel, so that all of them stay boxes."""
+    x1 = boxes[:, 0].clamp(0.0, width - _LEAST_SIDE)
+    y1 = boxes[:, 1].clamp(0.0, height - _LEAST_SIDE)
+    x2 = torch.maximum(boxes[:, 2].clamp(max=width), x1 + _LEAST_SIDE)
+    y2 = torch.maximum(boxes[:, 3].clamp(max=height), y1 + _LEAST_SIDE)
+    return torch.stack([x1, y1, x2, y2], dim=1)
+
+
+@torch.inference_mode()
+def judge_twice(
+    network: Network,
+    embedding: Tensor,
+    regions: Tensor,
+    width: float,
+    height: float,
+    check: Callable[[], None] = lambda: None,
+) -> Judged:
+    """Judge regions, refine the best ones, and judge those again where they moved to.
+
+    The second look scores the box that is shown, not the region it came from, and lets a region that only
+    half covered a lesion be regressed from a better start.
+
+    Args:
+        network: In evaluation mode.
+        embedding: Of one slice.
+        regions: (N, 4) working pixels.
+        width: Of the slice within the working image.
+        height: Of the slice within the working image.
+        check: Called between portions of the work; may raise to stop it.
+    """
+    if len(regions) == 0:
+        return Judged(np.zeros((0, 4)), np.zeros(0, dtype=np.int64), np.zeros(0), np.zeros(0))
+    logits, deltas = _in_portions(network, embedding, regions, check)
+    score, label, refined = best_class(logits, deltas, regions, width, height)
+    first = score.clone()
+    top = torch.topk(score, min(SECOND_LOOK, len(score))).indices
+    logits, deltas = _in_portions(network, embedding, refined[top], check)
+    score[top], label[top], refined[top] = best_class(logits, deltas, refined[top], width, height)
+    return Judged(refined.double().numpy(), label.numpy(), score.double().numpy(), first.double().numpy())
+
+
+def _in_portions(
+    network: Network, embedding: Tensor, regions: Tensor, check: Callable[[], None]
+) -> tuple[Tensor, Tensor]:
+    parts = []
+    for part in torch.split(regions, network.portion):
+        check()
+        parts.append(network.judge(embedding, [part]))
+    return torch.cat([p[0] for p in parts]), torch.cat([p[1] for p in parts])
+
+
+def suppress(judged: Judged, threshold: float) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Non-maximum suppression within each class.
+
+    Returns:
+        Indices kept by falling score, and for every region the index of the one that suppressed it (itself
+        where kept).
+    """
+    by = np.arange(len(judged.scores), dtype=np.int64)
+    kept: list[NDArray[np.int64]] = []
+    for label in np.unique(judged.classes):
+        members = np.flatnonzero(judged.classes == label)
+        local_kept, local_by = bx.nms(judged.boxes[members], judged.scores[members], threshold)
+        kept.append(members[local_kept])
+        by[members] = members[local_by]
+    if not kept:
+        return np.zeros(0, dtype=np.int64), by
+    all_kept = np.concatenate(kept)
+    return all_kept[np.argsort(-judged.scores[all_kept], kind="stable")], by

@@ -1,0 +1,63 @@
+"""The training loss: cross-entropy on sampled regions, smooth L1 on the regressed ones, at both looks."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from core.detection.coder import encode
+from core.detection.inference import best_class
+from core.detection.network import Network
+from core.detection.sampling import Targets, Truth, assign
+
+
+def batch_loss(
+    network: Network, images: Tensor, regions: Sequence[Tensor], truths: Sequence[Truth]
+) -> tuple[Tensor, Tensor]:
+    """Classification and regression loss of a batch.
+
+    The second look judges where the first one moved the regions, as inference does; no gradient flows
+    through the moved corners.
+
+    Args:
+        network: In training mode.
+        images: (B, 1, S, S).
+        regions: Per slice (R_i, 4).
+        truths: Per slice.
+    """
+    embedding = network.embed(images)
+    logits, deltas = network.judge(embedding, regions)
+    first = look_loss(logits, deltas, regions, truths)
+    size = float(images.shape[-1])
+    with torch.no_grad():
+        moved = best_class(logits, deltas, torch.cat(list(regions)), size, size)[2]
+        again = torch.split(moved, [len(r) for r in regions])
+    logits, deltas = network.judge(embedding, again)
+    second = look_loss(logits, deltas, again, truths)
+    return (first[0] + second[0]) / 2, (first[1] + second[1]) / 2
+
+
+def look_loss(
+    logits: Tensor, deltas: Tensor, regions: Sequence[Tensor], truths: Sequence[Truth]
+) -> tuple[Tensor, Tensor]:
+    """Loss of one look, both parts per sampled region."""
+    targets = _joined([assign(r, t) for r, t in zip(regions, truths, strict=True)])
+    boxes = torch.cat(list(regions))
+    classification = functional.cross_entropy(logits, targets.labels, ignore_index=-1)
+    rows = torch.nonzero(targets.regressed).flatten()
+    chosen = deltas[rows, targets.matched[rows] - 1]
+    wanted = encode(boxes[rows], targets.boxes[rows])
+    regression = functional.smooth_l1_loss(chosen, wanted, reduction="sum") / max(1, len(boxes))
+    return classification, regression
+
+
+def _joined(parts: Sequence[Targets]) -> Targets:
+    return Targets(
+        torch.cat([p.labels for p in parts]),
+        torch.cat([p.boxes for p in parts]),
+        torch.cat([p.matched for p in parts]),
+        torch.cat([p.regressed for p in parts]),
+    )

@@ -1,0 +1,73 @@
+"""Which slices train and which validate: whole groups on one side, never a group on both."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+
+from core.errors import NotEnoughData
+from core.model import Dataset, LabelledSlice
+
+LEAST_BOXES = 4
+
+
+def split_groups(
+    slices: Sequence[LabelledSlice], share: float, seed: int
+) -> tuple[tuple[LabelledSlice, ...], tuple[LabelledSlice, ...]]:
+    """Train and validation slices; about `share` of the groups, at least one, validate.
+
+    Groups are ordered by a hash of the seed and their name, so adding a group does not reshuffle the others.
+    Groups with boxes are held out before groups without, so that there is something to measure.
+
+    Raises:
+        NotEnoughData: Fewer than two groups hold boxes.
+    """
+    with_boxes = {s.group for s in slices if s.boxes}
+    everyone = sorted({s.group for s in slices}, key=lambda g: _rank(g, seed))
+    if len(with_boxes) < 2:
+        raise NotEnoughData(
+            f"only {len(with_boxes)} group(s) of slices hold boxes; at least 2 are needed: one to train "
+            "on, another to check on. Read more patients, or give a validation set."
+        )
+    wanted = max(1, round(len(everyone) * share))
+    held = {g for g in everyone if g in with_boxes}
+    ordered = [g for g in everyone if g in held][: min(wanted, len(with_boxes) - 1)]
+    chosen = set(ordered)
+    train = tuple(s for s in slices if s.group not in chosen)
+    valid = tuple(s for s in slices if s.group in chosen)
+    return train, valid
+
+
+def check_enough(slices: Sequence[LabelledSlice]) -> None:
+    """Return if there is something to learn from.
+
+    Raises:
+        NotEnoughData: With the counts.
+    """
+    boxes = sum(len(s.boxes) for s in slices)
+    if boxes < LEAST_BOXES:
+        raise NotEnoughData(
+            f"{len(slices)} slices with {boxes} boxes are too few to train (at least {LEAST_BOXES} boxes). "
+            "Only slices marked as read count; read more of them."
+        )
+
+
+def merge_classes(datasets: Sequence[Dataset], classes: str) -> tuple[str, ...]:
+    """The class names to train: those with boxes, in the order of the schemas; ("tumour",) for "one".
+
+    Raises:
+        NotEnoughData: No box at all.
+    """
+    if classes == "one":
+        return ("tumour",)
+    names: list[str] = []
+    for dataset in datasets:
+        used = {b.label_id for s in dataset.slices for b in s.boxes}
+        names += [c.name for c in dataset.schema.classes if c.id in used and c.name not in names]
+    if not names:
+        raise NotEnoughData("the data sets hold no boxes at all; draw or import some first.")
+    return tuple(names)
+
+
+def _rank(group: str, seed: int) -> str:
+    return hashlib.sha256(f"{seed}/{group}".encode()).hexdigest()

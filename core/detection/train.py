@@ -1,0 +1,84 @@
+"""Training: one path for both architectures, within a time budget, resumable after a kill."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from core.detection.config import Load, TrainConfig, TrainResult
+from core.detection.export import export_model
+from core.detection.network import NetworkSpec
+from core.detection.regions import ProposalCache, SliceSource
+from core.detection.samples import make_plan, prepare_samples
+from core.detection.trainer import Trainer, start_network
+from core.imaging.pixels import PixelCache
+from core.jobs import CancelToken, Progress, no_progress
+from core.model import Dataset
+from core.proposals.registry import make_proposer
+from core.settings import home
+
+METRICS_FILE = "metrics.jsonl"
+CHECKPOINT_FOLDER = "checkpoint"
+
+
+def train(
+    datasets: Sequence[Dataset],
+    config: TrainConfig,
+    out: Path,
+    *,
+    valid: Dataset | None = None,
+    load: Load | None = None,
+    resume: bool = False,
+    progress: Progress = no_progress,
+    cancel: CancelToken | None = None,
+) -> TrainResult:
+    """Train a detector and write it, with its card, to `out`.
+
+    `out` receives model.safetensors and card.md at the end, metrics.jsonl as it goes, and checkpoint/ until
+    it is done. Proposals are cached outside it. An existing model in `out` stays until the new one is whole.
+
+    Args:
+        datasets: Labelled slices; classes are merged by name.
+        config: Options.
+        out: Folder for the results, made where missing.
+        valid: Slices to check on; None holds out whole groups.
+        load: How pixels are read; None for Overread's own readers.
+        resume: Go on from the checkpoint in `out`, if there is one.
+        progress: Reports seconds done of the budget, with "loss" and "valid_ap50" among others.
+        cancel: Stops the run; the last checkpoint stays.
+
+    Raises:
+        NotEnoughData: Too few slices, boxes or groups, with the counts.
+        TrainingDiverged: The loss is no longer finite.
+        TrainingError: The budget was used up before the first step.
+        InputError: The checkpoint or given weights cannot be used.
+        Cancelled: The token was set.
+        OSError: `out` cannot be written.
+    """
+    token = cancel or CancelToken()
+    plan = make_plan(datasets, valid, config)
+    spec = NetworkSpec(
+        architecture=config.architecture,
+        depth=config.depth,
+        width=config.width,
+        classes=len(plan.classes),
+        image_size=config.image_size,
+    )
+    out.mkdir(parents=True, exist_ok=True)
+    trainer = Trainer(config, start_network(spec, config, plan.classes), out / CHECKPOINT_FOLDER)
+    if resume:
+        trainer.resume()
+    sources = [*datasets, *([valid] if valid is not None else [])]
+    cache = ProposalCache(config.cache or home() / "cache" / "proposals", make_proposer(config.proposer))
+    source = SliceSource(load or PixelCache(max_bytes=64 << 20).get, cache, config.image_size)
+    samples, unread = prepare_samples(plan.train, sources, plan.classes, source, progress, token)
+    held, held_unread = prepare_samples(plan.valid, sources, plan.classes, source, progress, token)
+    repeats = [*config.repeat, *([1] * len(sources))]
+    repeated = [s for s in samples for _ in range(repeats[s.source])]
+    trainer.fit(repeated, held, out / METRICS_FILE, progress, token)
+    result = export_model(
+        trainer.best_weights(), spec, config, plan, trainer.figures(), out, len(unread) + len(held_unread)
+    )
+    trainer.forget_checkpoint()
+    progress(1, 1, "Model written", **result.metrics)
+    return result

@@ -1,0 +1,334 @@
+"""The loop: steps, averaged weights, validation, checkpoints, all by the clock."""
+
+from __future__ import annotations
+
+import copy
+import json
+import math
+import time
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from functools import partial
+from pathlib import Path
+from typing import TextIO
+
+import numpy as np
+import torch
+from safetensors.torch import load_file
+from torch import Tensor, nn
+
+from core.detection.augment import apply_changes, draw_change
+from core.detection.checkpoint import (
+    pack_optimizer,
+    read_checkpoint,
+    remove_checkpoint,
+    under_prefix,
+    unpack_optimizer,
+    with_prefix,
+    write_checkpoint,
+)
+from core.detection.config import TrainConfig
+from core.detection.detector import load_weights
+from core.detection.loss import batch_loss
+from core.detection.network import Network, NetworkSpec, build_network
+from core.detection.samples import Sample
+from core.detection.sampling import Truth, sample_regions
+from core.detection.validate import validate
+from core.errors import InputError, TrainingDiverged, TrainingError
+from core.jobs import CancelToken, Progress
+
+_WARM_UP_STEPS = 150
+_WARM_UP_SHARE = 0.05
+_LOWEST_RATE = 0.01
+_AVERAGE = 0.998
+_CHECKPOINT_SECONDS = 60.0
+_REPORT_STEPS = 10
+# Validation may take about this share of the time.
+_VALIDATION_SHARE = 0.1
+_LARGEST_GRADIENT = 5.0
+
+
+@dataclass(slots=True)
+class _Position:
+    """Where a run is; with the seed it determines what comes next."""
+
+    step: int = 0
+    epoch: int = 0
+    offset: int = 0
+    seconds: float = 0.0
+    prepared_at: float = 0.0
+    best_ap50: float = -1.0
+    last_loss: float = math.nan
+    validated_at: float = 0.0
+    validation_seconds: float = 0.0
+
+
+def start_network(spec: NetworkSpec, config: TrainConfig, classes: Sequence[str]) -> Network:
+    """A network with first weights: random by the seed, ImageNet's in the trunk, or those of a model of ours.
+
+    Raises:
+        InputError: The given weights do not fit.
+        ModelError: `init_from` is not a sound model.
+    """
+    if config.threads:
+        torch.set_num_threads(config.threads)
+    torch.manual_seed(config.seed)
+    network = build_network(spec)
+    if config.pretrained is not None:
+        try:
+            weights = load_file(config.pretrained)
+        except Exception as error:
+            raise InputError(f"{config.pretrained}: cannot be read as safetensors ({error}).") from error
+        network.trunk.load_imagenet(weights)
+    if config.init_from is not None:
+        load_weights(network, config.init_from, classes, partly=True)
+    return network.to(memory_format=torch.channels_last)
+
+
+class Trainer:
+    """One run.
+
+    Args:
+        config: Options.
+        network: With its first weights.
+        folder: Where checkpoints go.
+    """
+
+    def __init__(self, config: TrainConfig, network: Network, folder: Path) -> None:
+        self._config = config
+        self._network = network
+        self._average = copy.deepcopy(network)
+        self._average.eval().requires_grad_(False)
+        self._optimizer = _optimizer(network, config)
+        self._folder = folder
+        self._at = _Position()
+        self._best: dict[str, Tensor] = {}
+        self._best_figures: dict[str, float] = {}
+        self._started = time.monotonic()
+        self._saved = time.monotonic()
+
+    def resume(self) -> bool:
+        """Go on from the checkpoint; False where there is none.
+
+        Raises:
+            InputError: The checkpoint is damaged or belongs to other options.
+        """
+        found = read_checkpoint(self._folder)
+        if found is None:
+            return False
+        if found.state["config"] != _essentials(self._config):
+            raise InputError(
+                f"{self._folder}: the checkpoint was made with other options. Use the same ones, or start "
+                "without --resume."
+            )
+        self._network.load_state_dict(under_prefix("network", found.tensors))
+        self._average.load_state_dict(under_prefix("average", found.tensors))
+        self._best = under_prefix("best", found.tensors)
+        unpack_optimizer(self._optimizer, under_prefix("optimizer", found.tensors))
+        self._at = _Position(**found.state["position"])
+        self._best_figures = dict(found.state["figures"])
+        self._started = time.monotonic() - self._at.seconds
+        return True
+
+    def fit(
+        self,
+        samples: Sequence[Sample],
+        held: Sequence[Sample],
+        metrics: Path,
+        progress: Progress,
+        cancel: CancelToken,
+    ) -> None:
+        """Train until the budget or the epochs are used up, then check once more.
+
+        Raises:
+            TrainingDiverged: The loss is no longer finite.
+            TrainingError: The budget was used up before the first step.
+            Cancelled: The token was set.
+        """
+        self._at.prepared_at = self._at.prepared_at or self._elapsed()
+        if self._at.validation_seconds == 0.0:
+            self._at.validation_seconds = 0.08 * len(held)
+        with metrics.open("a", encoding="utf-8") as log:
+            while not self._finished(len(samples)):
+                self._epoch(samples, log, progress, cancel)
+                due = self._at.validation_seconds / _VALIDATION_SHARE
+                if not self._finished(len(samples)) and self._elapsed() - self._at.validated_at > due:
+                    self._validate(held, log, progress, cancel)
+            if self._at.step == 0:
+                raise TrainingError(
+                    f"the budget of {self._config.budget_minutes:g} minutes was used up by reading slices "
+                    "and finding proposals. These are cached now: run again, or give more minutes."
+                )
+            self._validate(held, log, progress, cancel)
+
+    def best_weights(self) -> dict[str, Tensor]:
+        """The averaged weights that did best on the held-out slices."""
+        return self._best or dict(self._average.state_dict())
+
+    def figures(self) -> dict[str, float]:
+        """Figures of the best weights, and how long it all took."""
+        return {
+            **self._best_figures,
+            "loss": self._at.last_loss,
+            "epochs": float(self._at.epoch),
+            "steps": float(self._at.step),
+            "minutes": self._elapsed() / 60.0,
+        }
+
+    def forget_checkpoint(self) -> None:
+        """Remove the checkpoint: the run is done."""
+        remove_checkpoint(self._folder)
+
+    def _elapsed(self) -> float:
+        return time.monotonic() - self._started
+
+    def _fraction(self, samples: int) -> float:
+        """How much of the run is over, 0 … 1, by the clock or by epochs, whichever is further."""
+        reserve = 1.3 * self._at.validation_seconds + 5.0
+        whole = max(1.0, self._config.budget_minutes * 60.0 - reserve - self._at.prepared_at)
+        by_clock = (self._elapsed() - self._at.prepared_at) / whole
+        if self._config.epochs is None:
+            return by_clock
+        steps = self._config.epochs * _steps(samples, self._config.batch)
+        done = self._at.step / max(1, steps)
+        # With epochs given, the clock only ends the run: else the same seed would not give the same model.
+        return 1.0 if by_clock >= 1.0 else done
+
+    def _finished(self, samples: int) -> bool:
+        return self._fraction(samples) >= 1.0
+
+    def _epoch(self, samples: Sequence[Sample], log: TextIO, progress: Progress, cancel: CancelToken) -> None:
+        order = np.random.default_rng([self._config.seed, self._at.epoch]).permutation(len(samples))
+        steps = _steps(len(samples), self._config.batch)
+        while self._at.offset < steps and not self._finished(len(samples)):
+            cancel.check()
+            batch = order[self._at.offset :: steps]
+            classification, regression, rate = self._step([samples[i] for i in batch], len(samples))
+            if self._at.step % _REPORT_STEPS == 0:
+                row = {"loss": self._at.last_loss, "class": classification, "box": regression, "rate": rate}
+                self._report(row, log, progress)
+            if time.monotonic() - self._saved > _CHECKPOINT_SECONDS:
+                self._checkpoint()
+        if self._at.offset >= steps:
+            self._at.epoch += 1
+            self._at.offset = 0
+
+    def _step(self, samples: Sequence[Sample], total: int) -> tuple[float, float, float]:
+        at, config = self._at, self._config
+        rng = np.random.default_rng([config.seed, 1, at.epoch, at.offset])
+        rate = config.learning_rate * _rate_factor(at.step, self._fraction(total))
+        for group in self._optimizer.param_groups:
+            group["lr"] = rate
+        images, regions, truths = make_batch(samples, config.regions, rng)
+        self._network.train()
+        classification, regression = batch_loss(self._network, images, regions, truths)
+        loss = classification + regression
+        value = float(loss.detach())
+        if not math.isfinite(value):
+            raise TrainingDiverged(
+                f"the loss became {value} at step {at.step}. Lower the learning rate (now {rate:.2g}) or "
+                "check the boxes; the previous model is untouched."
+            )
+        self._optimizer.zero_grad(set_to_none=True)
+        torch.autograd.backward(loss)
+        nn.utils.clip_grad_norm_(self._network.parameters(), _LARGEST_GRADIENT)
+        self._optimizer.step()
+        at.step += 1
+        at.offset += 1
+        at.last_loss = value if math.isnan(at.last_loss) else 0.98 * at.last_loss + 0.02 * value
+        _update_average(self._average, self._network, min(_AVERAGE, (1 + at.step) / (10 + at.step)))
+        return float(classification.detach()), float(regression.detach()), rate
+
+    def _validate(self, held: Sequence[Sample], log: TextIO, progress: Progress, cancel: CancelToken) -> None:
+        start = time.monotonic()
+        evaluation = validate(self._average, held, cancel)
+        self._at.validation_seconds = time.monotonic() - start
+        self._at.validated_at = self._elapsed()
+        ap50 = evaluation.ap50
+        # Without true boxes to check on, the last weights are the best known.
+        if math.isnan(ap50) or ap50 >= self._at.best_ap50:
+            self._at.best_ap50 = -1.0 if math.isnan(ap50) else ap50
+            self._best = {k: v.clone() for k, v in self._average.state_dict().items()}
+            figures = {"ap50": ap50, "ap50_95": evaluation.ap50_95}
+            self._best_figures = {k: v for k, v in figures.items() if not math.isnan(v)}
+        row = {"valid_ap50": ap50, "valid_ap50_95": evaluation.ap50_95, "loss": self._at.last_loss}
+        self._report({k: v for k, v in row.items() if not math.isnan(v)}, log, progress)
+        self._checkpoint()
+
+    def _report(self, row: dict[str, float], log: TextIO, progress: Progress) -> None:
+        elapsed = self._elapsed()
+        full = {"step": self._at.step, "epoch": self._at.epoch, "minutes": round(elapsed / 60, 3), **row}
+        log.write(json.dumps(full) + "\n")
+        log.flush()
+        budget = self._config.budget_minutes * 60.0
+        progress(min(elapsed, budget), budget, f"Training, epoch {self._at.epoch + 1}", **row)
+
+    def _checkpoint(self) -> None:
+        self._at.seconds = self._elapsed()
+        tensors = {
+            **with_prefix("network", self._network.state_dict()),
+            **with_prefix("average", self._average.state_dict()),
+            **with_prefix("best", self._best),
+            **with_prefix("optimizer", pack_optimizer(self._optimizer)),
+        }
+        state = {
+            "step": self._at.step,
+            "position": asdict(self._at),
+            "config": _essentials(self._config),
+            "figures": self._best_figures,
+        }
+        write_checkpoint(self._folder, tensors, state)
+        self._saved = time.monotonic()
+
+
+def make_batch(
+    samples: Sequence[Sample], count: int, rng: np.random.Generator
+) -> tuple[Tensor, list[Tensor], list[Truth]]:
+    """An augmented batch: images (B, 1, S, S), regions per slice, and the truth moved along."""
+    images = torch.from_numpy(np.stack([s.working.image for s in samples]).astype(np.float32)).unsqueeze(1)
+    size = float(images.shape[-1])
+    changes = [draw_change(rng) for _ in samples]
+    regions, truths = [], []
+    for sample, change in zip(samples, changes, strict=True):
+        truth = sample.truth.moved(partial(change.moved, size=size), size)
+        proposals = change.moved(sample.working.proposals, size)
+        drawn = sample_regions(rng, truth, proposals, count, size)
+        regions.append(torch.from_numpy(drawn))
+        truths.append(truth)
+    moved = apply_changes(images, changes, rng)
+    return moved.contiguous(memory_format=torch.channels_last), regions, truths
+
+
+def _optimizer(network: Network, config: TrainConfig) -> torch.optim.AdamW:
+    decayed = [p for p in network.parameters() if p.ndim > 1]
+    plain = [p for p in network.parameters() if p.ndim <= 1]
+    return torch.optim.AdamW(
+        [{"params": decayed, "weight_decay": config.weight_decay}, {"params": plain, "weight_decay": 0.0}],
+        lr=config.learning_rate,
+    )
+
+
+def _steps(samples: int, batch: int) -> int:
+    return max(1, samples // batch)
+
+
+def _rate_factor(step: int, fraction: float) -> float:
+    cosine = 0.5 * (1.0 + math.cos(math.pi * min(1.0, max(0.0, fraction))))
+    warm = min(1.0, max((step + 1) / _WARM_UP_STEPS, fraction / _WARM_UP_SHARE))
+    return warm * (_LOWEST_RATE + (1.0 - _LOWEST_RATE) * cosine)
+
+
+@torch.no_grad()
+def _update_average(average: nn.Module, network: nn.Module, decay: float) -> None:
+    for mean, now in zip(average.state_dict().values(), network.state_dict().values(), strict=True):
+        if mean.is_floating_point():
+            mean.lerp_(now, 1.0 - decay)
+        else:
+            mean.copy_(now)
+
+
+def _essentials(config: TrainConfig) -> dict[str, object]:
+    """The options a checkpoint depends on; a longer budget or other threads may take it up."""
+    return {
+        k: v for k, v in config.as_dict().items() if k not in {"budget_minutes", "threads", "cache", "name"}
+    }
