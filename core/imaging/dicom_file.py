@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import logging
 import struct
 import warnings
 import zlib
@@ -20,7 +21,9 @@ from pydicom.tag import BaseTag
 from core.errors import UnreadableFile
 from core.imaging.base import check_shape
 
-# Odd values are common and are judged where they are used. pydicom's warnings quote them: they stay inside.
+# Odd values are common and are judged where they are used. pydicom's warnings quote them, and they may be a
+# patient's: they go nowhere.
+logging.getLogger("pydicom").propagate = False
 config.settings.reading_validation_mode = config.IGNORE
 warnings.filterwarnings("ignore", module=r"pydicom\b")
 

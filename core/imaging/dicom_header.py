@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Sequence
+from collections.abc import MutableSequence, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -79,7 +79,7 @@ def text(dataset: Dataset, name: str) -> str:
     """An attribute as text, control characters removed; "" where it is absent or malformed."""
     try:
         value = dataset.get(name)
-        words = "" if value is None else "\\".join(value) if isinstance(value, list) else str(value)
+        words = "\\".join(map(str, value)) if isinstance(value, MutableSequence) else str(value or "")
     except _ODD:
         return ""
     return "".join(c for c in words if c.isprintable()).strip()

@@ -64,7 +64,7 @@ def raster_series(found: Iterable[Found]) -> list[Series]:
 def _collection(folder: Path, members: Sequence[Found]) -> Series:
     digest = hashlib.blake2b(str(folder.absolute()).encode(errors="replace"), digest_size=8).hexdigest()
     uid = f"folder:{digest}"
-    ordered = sorted(members, key=lambda m: (natural_key(m.ref.path.name), m.ref.path.name, m.ref.frame))
+    ordered = sorted(members, key=lambda m: (natural_key(m.ref.path.name), m.ref.frame))
     notes = sorted({f"{m.ref.path.name}: {note}" for m in members for note in m.heading.notes})
     return Series(
         uid=uid,

@@ -50,15 +50,10 @@ class WaveField:
     def distance(self, x: NDArray[np.float64], y: NDArray[np.float64], z: float) -> Plane:
         """Approximate distance in mm to the field's zero set: the folds of the cortex."""
         across, down = self._factors(x, y, z)
-        value = (down @ across).real
+        value, slope_y = np.split((np.concatenate([down, down * (1j * self._k[:, 1])]) @ across).real, 2)
         slope_x = (down @ (1j * self._k[:, :1] * across)).real
-        slope_y = ((down * (1j * self._k[:, 1])) @ across).real
         typical = float(np.median(np.abs(self._k))) + 1e-6
         return np.asarray(np.abs(value) / np.sqrt(slope_x**2 + slope_y**2 + typical**2), dtype=np.float32)
-
-    def at(self, x: float, y: float, z: float) -> float:
-        """The field at one point."""
-        return float(self.plane(np.array([x]), np.array([y]), z)[0, 0])
 
     def _factors(
         self, x: NDArray[np.float64], y: NDArray[np.float64], z: float
@@ -116,6 +111,16 @@ class Grid:
         return np.asarray((radius - 1.0) * radius / np.maximum(slope, 1e-6))
 
 
+@dataclass(frozen=True, slots=True)
+class _Texture:
+    """The random fields of one slice, each computed once."""
+
+    broad: Plane
+    fine: Plane
+    vessels: Plane
+    uneven: Plane
+
+
 class Anatomy:
     """One healthy head, drawn from a random generator.
 
@@ -162,15 +167,21 @@ class Anatomy:
         surface = self.surface(grid)
         soft = grid.pixel
         image = np.zeros(surface.shape, dtype=np.float32)
-        self._coverings(image, grid, surface)
-        brain = self._brain(grid, surface)
+        texture = _Texture(
+            *(
+                f.plane(grid.x, grid.y, grid.z)
+                for f in (self.broad, self._fine, self._vessels, self._secondary)
+            )
+        )
+        self._coverings(image, grid, surface, texture)
+        brain = self._brain(grid, surface, texture)
         blend(image, brain, cover(surface, soft))
-        self._midline(image, grid, surface)
-        self._face(image, grid, surface)
+        self._midline(image, grid, surface, texture)
+        self._face(image, grid, surface, texture)
         return image
 
-    def _coverings(self, image: Plane, grid: Grid, surface: NDArray[np.float64]) -> None:
-        broad = self.broad.plane(grid.x, grid.y, grid.z)
+    def _coverings(self, image: Plane, grid: Grid, surface: NDArray[np.float64], texture: _Texture) -> None:
+        broad = texture.broad
         a, _, _ = self.axes
         # The temporal muscle lies at the sides, low down, between bone and fat.
         side = np.clip((np.abs(grid.xx) / a - 0.62) / 0.25, 0, 1) * np.exp(-(((grid.yy + 22) / 26) ** 2))
@@ -183,7 +194,7 @@ class Anatomy:
         galea = outer + _GALEA_MM + muscle
         fat = galea + _FAT_MM * (1.0 - 0.12 * broad) * (1 - 0.4 * side)
         skin = fat + _SKIN_MM
-        grain = 1.0 + 0.07 * self._fine.plane(grid.x, grid.y, grid.z)
+        grain = 1.0 + 0.07 * texture.fine
         layers: tuple[tuple[NDArray[np.floating], float], ...] = (
             (skin, SKIN), (fat, FAT), (galea, MUSCLE), (outer, BONE), (diploe, MARROW), (inner, BONE),
             (dura, DURA), (csf, FLUID),
@@ -191,31 +202,31 @@ class Anatomy:
         for edge, signal in layers:
             blend(image, (signal * grain).astype(np.float32), cover(surface - edge, grid.pixel))
 
-    def _brain(self, grid: Grid, surface: NDArray[np.float64]) -> Plane:
+    def _brain(self, grid: Grid, surface: NDArray[np.float64], texture: _Texture) -> Plane:
         depth = -surface
         fold = self._gyri.distance(grid.x, grid.y, grid.z)
-        fine = self._fine.plane(grid.x, grid.y, grid.z)
+        fine = texture.fine
         minor = self._secondary.distance(grid.x, grid.y, grid.z)
         reach = np.clip((27.0 - depth) / 13.0, 0, 1)  # folds reach about 2 cm deep, small ones less
         shallow = np.clip((11.0 - depth) / 6.0, 0, 1)
         image = np.full(surface.shape, WHITE, dtype=np.float32)
-        image += 0.02 * self.broad.plane(grid.x, grid.y, grid.z) + 0.025 * fine
+        image += 0.02 * texture.broad + 0.025 * fine
         cortex = np.maximum(cover(fold - 2.6, 1.6) * reach, cover(minor - 2.4, 1.6) * shallow)
         cortex = np.maximum(cortex, cover(depth - 3.0, 1.6))
         blend(image, (GREY + 0.03 * fine).astype(np.float32), cortex.astype(np.float32))
         sulcus = np.maximum(cover(fold - 0.75 * reach, 1.0) * reach, cover(minor - 0.4, 1.0) * shallow)
         blend(image, FLUID, (0.8 * sulcus).astype(np.float32))
-        vessel = self._vessels.plane(grid.x, grid.y, grid.z)
+        vessel = texture.vessels
         blend(image, ENHANCED, (cover(1.45 - vessel, 0.4) * sulcus).astype(np.float32))
-        self._deep(image, grid, fine)
-        self._hind(image, grid)
+        self._deep(image, grid, texture)
+        self._hind(image, grid, texture)
         return image
 
-    def _deep(self, image: Plane, grid: Grid, fine: Plane) -> None:
+    def _deep(self, image: Plane, grid: Grid, texture: _Texture) -> None:
         """Basal ganglia, thalamus, Sylvian fissure, ventricles with their plexus."""
-        grow = self._ventricle
-        uneven = self._secondary.plane(grid.x, grid.y, grid.z)
-        artery = self._vessels.plane(grid.x, grid.y, grid.z)
+        grow, fine = self._ventricle, texture.fine
+        uneven = texture.uneven
+        artery = texture.vessels
         for side in (-1.0, 1.0):
             for centre, axes, turn in (
                 ((13.0, -24.0, 12.0), (4.5, 9.0, 9.0), 0.35),
@@ -244,9 +255,9 @@ class Anatomy:
             blend(image, ENHANCED * 0.95, cover(plexus, grid.pixel))
         blend(image, FLUID, cover(grid.ellipsoid((0, 0, 2), (1.8 * grow, 13, 10)), grid.pixel))
 
-    def _hind(self, image: Plane, grid: Grid) -> None:
+    def _hind(self, image: Plane, grid: Grid, texture: _Texture) -> None:
         """Cerebellum under its tent, brain stem in its cistern, fourth ventricle."""
-        broad = self.broad.plane(grid.x, grid.y, grid.z)
+        broad = texture.broad
         cerebellum = grid.ellipsoid((0, 47, -42), (50, 31, 31)) + 1.5 * broad
         folia = cover(self._folia.distance(grid.x, grid.y, grid.z) - 0.7, 1.0)
         leaf = 0.95 - 0.13 * folia * cover(-cerebellum - 16.0, 8.0)
@@ -264,9 +275,9 @@ class Anatomy:
         basilar = grid.ellipsoid((self._shift, 0.5, -34), (2.0, 2.0, 26))
         blend(image, ENHANCED, cover(basilar, grid.pixel))
 
-    def _midline(self, image: Plane, grid: Grid, surface: NDArray[np.float64]) -> None:
+    def _midline(self, image: Plane, grid: Grid, surface: NDArray[np.float64], texture: _Texture) -> None:
         """The fissure between the hemispheres, the falx in it, the sinus along its edge."""
-        bend = 0.8 * self.broad.plane(grid.x, grid.y, grid.z)
+        bend = 0.8 * texture.broad
         across = np.abs(grid.xx - self._shift + bend)
         bridge = np.hypot((grid.yy + 2.0) / 42.0, (grid.z - 6.0) / 27.0)  # the callosum and what lies below
         open_here = np.clip((bridge - 1.0) * 8.0, 0, 1) * cover(surface, grid.pixel)
@@ -279,9 +290,9 @@ class Anatomy:
         sinus = np.maximum(across - width * np.clip((surface + 6.0) / 7.0, 0, 1), np.abs(surface + 1.0) - 4.0)
         blend(image, ENHANCED * 1.1, cover(sinus, grid.pixel))
 
-    def _face(self, image: Plane, grid: Grid, surface: NDArray[np.float64]) -> None:
+    def _face(self, image: Plane, grid: Grid, surface: NDArray[np.float64], texture: _Texture) -> None:
         """Orbits and nose: below the frontal lobes, in front of the temporal ones."""
-        fine = self._fine.plane(grid.x, grid.y, grid.z)
+        fine = texture.fine
         side = np.abs(grid.xx)
         wing = grid.yy + 24.0 + 20.0 * np.exp(-(((side - 40.0) / 17.0) ** 2))
         roof = grid.z + 23.0 + 0.16 * (grid.yy + 60.0) + 0.004 * (side - 28.0) ** 2
@@ -300,5 +311,5 @@ class Anatomy:
             blend(image, 1.2, cover(np.maximum(globe - 0.8, edge), grid.pixel))
             blend(image, 0.42, cover(np.maximum(globe, edge), grid.pixel))
         nose = np.maximum(side - 12.0, edge)
-        cells = np.clip(0.8 + 1.2 * self._vessels.plane(grid.x, grid.y, grid.z), 0.05, 1.5)
+        cells = np.clip(0.8 + 1.2 * texture.vessels, 0.05, 1.5)
         blend(image, cells.astype(np.float32), cover(nose, grid.pixel))

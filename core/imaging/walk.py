@@ -14,10 +14,10 @@ _DIGITS = re.compile(r"(\d+)")
 
 
 def natural_key(name: str) -> tuple[tuple[int, int, str], ...]:
-    """A sort key by which "slice 10" comes after "slice 9"."""
+    """A sort key by which "slice 10" comes after "slice 9"; equal only for equal names."""
     parts = _DIGITS.split(name.casefold())
-    # Not every digit that \d knows is one that int() takes a leading sign from; all of them convert.
-    return tuple((0, int(p), p) if i % 2 else (1, 0, p) for i, p in enumerate(parts) if p)
+    parted = [(0, int(p), "") if i % 2 else (1, 0, p) for i, p in enumerate(parts) if p]
+    return (*parted, (-1, 0, name))
 
 
 def path_key(path: Path) -> tuple[tuple[tuple[int, int, str], ...], ...]:

@@ -82,8 +82,11 @@ def apply_window(pixels: NDArray[np.generic], window: Window, inverted: bool = F
             level = 255.0 / (1.0 + np.exp(np.clip(-4.0 * (values - center) / width, -700.0, 700.0)))
         else:
             if window.function == "LINEAR" and width >= 1.0:
-                center, width = center - 0.5, max(width - 1.0, 1e-6)
-            level = ((values - center) / width + 0.5) * 255.0
+                center, width = center - 0.5, width - 1.0
+            # A width of 0 is a threshold: its own value is still dark.
+            level = (
+                ((values - center) / width + 0.5) * 255.0 if width else np.where(values > center, 255.0, 0.0)
+            )
     level = np.clip(np.nan_to_num(level, nan=0.0, posinf=255.0, neginf=0.0), 0.0, 255.0)
     grey = np.rint(level).astype(np.uint8)
     return np.asarray(255 - grey if inverted else grey, dtype=np.uint8)
