@@ -10,15 +10,13 @@ from dataclasses import dataclass
 from functools import cache
 from importlib import resources
 from string import Template
-from typing import Literal
 
 from PySide6.QtCore import QByteArray, QRectF, Qt
 from PySide6.QtGui import QColor, QIcon, QPainter, QPalette, QPixmap
 from PySide6.QtSvg import QSvgRenderer
 from PySide6.QtWidgets import QApplication
 
-ThemeName = Literal["dark", "light"]
-
+THEMES = ("dark", "light")
 ICON_GRID = 20
 _ICON_RATIOS = (1.0, 1.5, 2.0, 3.0)
 _PROPERTY = "overread_theme"
@@ -62,7 +60,7 @@ class Theme:
 
 
 @cache
-def load_theme(name: ThemeName) -> Theme:
+def load_theme(name: str) -> Theme:
     """The theme of that name.
 
     Raises:
@@ -73,17 +71,21 @@ def load_theme(name: ThemeName) -> Theme:
     return Theme(**tokens[name])
 
 
-def apply_theme(app: QApplication, name: ThemeName) -> Theme:
+def apply_theme(app: QApplication, name: str) -> Theme:
     """Dress the application; may be called again to change over.
 
-    Icons made by `icon` before a change keep their old tint: ask for them again.
+    Icons made by `icon` before a change keep their old tint: ask for them again (the widgets' `changeEvent`
+    of type PaletteChange is the moment).
 
     Args:
         app: The application.
-        name: "dark" or "light".
+        name: One of THEMES.
 
     Returns:
         The theme, for widgets that paint themselves.
+
+    Raises:
+        KeyError: There is no such theme.
     """
     theme = load_theme(name)
     app.setProperty(_PROPERTY, name)

@@ -10,7 +10,7 @@ from PySide6.QtCore import QRectF, QSizeF
 
 GAP = 3.0
 
-# Costs of covering something, per share of the chip covered. The chip's own lesion is the worst.
+# Costs of covering something wholly. The chip's own lesion is the worst.
 _OWN_BOX = 10.0
 _OTHER_CHIP = 6.0
 _OVERLAY = 3.0
@@ -90,9 +90,17 @@ def _candidates(size: QSizeF, box: QRectF, area: QRectF) -> Rects:
 
 
 def _covered(chips: Rects, others: Rects) -> NDArray[np.float64]:
-    """For every chip, the sum over the others of the share of it that they cover."""
+    """For every chip, how much it covers, summed over the others.
+
+    Each counts as the common area over the smaller of the two: hiding a tiny box wholly is as bad as being
+    hidden wholly.
+    """
     top_left = np.maximum(chips[:, None, :2], others[None, :, :2])
     bottom_right = np.minimum(chips[:, None, 2:], others[None, :, 2:])
     sides = np.clip(bottom_right - top_left, 0.0, None)
-    area = np.prod(chips[:, 2:] - chips[:, :2], axis=1)
-    return np.asarray((sides[..., 0] * sides[..., 1]).sum(axis=1) / np.maximum(area, 1e-9))
+    smaller = np.minimum(_area(chips)[:, None], _area(others)[None, :])
+    return np.asarray((sides[..., 0] * sides[..., 1] / np.maximum(smaller, 1e-9)).sum(axis=1))
+
+
+def _area(rects: Rects) -> NDArray[np.float64]:
+    return np.asarray(np.prod(rects[:, 2:] - rects[:, :2], axis=1))

@@ -34,7 +34,7 @@ class Look:
 
 
 LOOKS: Mapping[BoxKind, Look] = {
-    BoxKind.PROPOSAL: Look(1.0, opacity=0.45, shadow=0.35, layer=0),
+    BoxKind.PROPOSAL: Look(1.0, opacity=0.45, shadow=0.6, layer=0),
     BoxKind.REJECTED: Look(1.2, dashes=(1.4, 3.2), opacity=0.7, glyph=Glyph.CROSS, shadow=0.5, layer=1),
     BoxKind.DETECTION: Look(1.6, dashes=(7.0, 4.0), layer=2),
     BoxKind.INTERPOLATED: Look(1.6, dashes=(9.0, 3.5, 1.6, 3.5), glyph=Glyph.WAVE, layer=3),
@@ -76,8 +76,13 @@ def bright_pen(look: Look, color: QColor, extra: float = 0.0) -> QPen:
     return pen
 
 
+def shadow_color(look: Look) -> QColor:
+    """The colour of the dark line around the bright one."""
+    return QColor(0, 0, 0, round(255 * look.shadow * look.opacity))
+
+
 def shadow_pen(look: Look, extra: float = 0.0) -> QPen:
     """The dark, always solid line under it."""
-    pen = QPen(QColor(0, 0, 0, round(255 * look.shadow * look.opacity)), look.width + 2.2 + extra)
+    pen = QPen(shadow_color(look), look.width + 2.2 + extra)
     pen.setJoinStyle(Qt.PenJoinStyle.MiterJoin)
     return pen

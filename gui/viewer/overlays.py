@@ -102,8 +102,7 @@ def _corner_lines(
     if mode is CornerMode.NONE:
         return []
     height = metrics.height()
-    # Half the width each, less the letter in the middle.
-    width = size.width() / 2 - MARGIN - 1.5 * metrics.horizontalAdvance("MM")
+    width = _half_width(size, metrics)
     # The letters left and right stand at half height: neither corner reaches them.
     most = int((size.height() / 2 - MARGIN - height) // height)
     if mode is CornerMode.MINIMAL:
@@ -124,6 +123,11 @@ def _corner_lines(
             elided = metrics.elidedText(text, Qt.TextElideMode.ElideRight, width)
             lines.append(TextLine(elided, _tight(elided, left, top, width, metrics, right=right), align))
     return lines
+
+
+def _half_width(size: QSizeF, metrics: QFontMetricsF) -> float:
+    """Half of the widget, less the letter in the middle."""
+    return size.width() / 2 - MARGIN - 1.2 * metrics.horizontalAdvance("MM")
 
 
 def _tight(
@@ -166,7 +170,7 @@ def _badge_lines(
     """Badges under the top left corner text, one a line, as many as fit above the middle."""
     glyph = metrics.height()
     height = metrics.height() + BADGE_PAD
-    widest = size.width() / 2 - MARGIN
+    widest = _half_width(size, metrics)
     lines: list[TextLine] = []
     top = above + BADGE_PAD
     for text in badges:

@@ -108,7 +108,9 @@ def paint_proposals(painter: QPainter, context: PaintContext) -> None:
     if not by_color:
         return
     colors = tuple((looks.line_color(c, look.opacity), tuple(items)) for c, items in by_color.items())
-    layer = context.proposal_layer.get(colors, context.transform, context.size, context.device_ratio)
+    layer = context.proposal_layer.get(
+        colors, looks.shadow_color(look), context.transform, context.size, context.device_ratio
+    )
     painter.drawImage(QPointF(0, 0), layer)
 
 

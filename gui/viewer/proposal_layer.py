@@ -24,6 +24,7 @@ class ProposalLayer:
     def get(
         self,
         colors: tuple[tuple[QColor, tuple[BoxItem, ...]], ...],
+        shadow: QColor,
         transform: ViewTransform,
         size: QSizeF,
         ratio: float,
@@ -32,11 +33,12 @@ class ProposalLayer:
 
         Args:
             colors: What to draw, by colour. Lines that cross do not add up.
+            shadow: Of the line around each box.
             transform: The view.
             size: Of the widget.
             ratio: Device pixels per logical pixel.
         """
-        key = (colors, transform, size, ratio)
+        key = (colors, shadow, transform, size, ratio)
         if key == self._key:  # quick for the same boxes: tuples compare their items by identity first
             return self._image
         width, height = max(1, round(size.width() * ratio)), max(1, round(size.height() * ratio))
@@ -48,7 +50,10 @@ class ProposalLayer:
             # Far outside is as good as just outside, and fits an integer.
             limits = np.array([width, height, width, height], dtype=np.float64)
             device = np.clip((corners * scale + offset) * ratio, -9, limits + 9)
-            _outline(layer, np.floor(device).astype(np.int64), _premultiplied(color), max(1, round(ratio)))
+            rects, thick = np.floor(device).astype(np.int64), max(1, round(ratio))
+            # A dark hairline around the bright one shows it on white tissue; drawn first, for all boxes.
+            _outline(layer, rects + thick * np.array([-1, -1, 1, 1]), _premultiplied(shadow), thick)
+            _outline(layer, rects, _premultiplied(color), thick)
         raw = QImage(layer.data, width, height, 4 * width, QImage.Format.Format_ARGB32_Premultiplied)
         self._image = raw.copy()  # nothing points into the array afterwards
         self._image.setDevicePixelRatio(ratio)
