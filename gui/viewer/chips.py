@@ -65,7 +65,7 @@ def place_chip(
 
 
 def _candidates(size: QSizeF, box: QRectF, area: QRectF) -> Rects:
-    """(10, 4), best first."""
+    """(N, 4), best first."""
     width, height = size.width(), size.height()
     above, below = box.top() - GAP - height, box.bottom() + GAP
     flush_right = box.right() - width
@@ -81,6 +81,10 @@ def _candidates(size: QSizeF, box: QRectF, area: QRectF) -> Rects:
             (box.left() - GAP - width, box.bottom() - height),
             (box.left() + GAP, box.top() + GAP),
             (box.left() + GAP, box.bottom() - GAP - height),
+            # For a box that fills the view, places between the texts in the corners.
+            (box.left() + GAP, box.center().y() - 3 * height),
+            (box.right() - GAP - width, box.center().y() - 3 * height),
+            (box.left() + GAP, box.center().y() + 2 * height),
         ]
     )
     low = np.array([area.left(), area.top()])

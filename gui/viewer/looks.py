@@ -22,6 +22,7 @@ class Look:
         opacity: Of line and label, in (0, 1].
         glyph: Sign on the label, or None.
         shadow: Opacity of the dark line under the bright one, which shows it on white tissue.
+        dashed_shadow: Dark under the dashes only: fainter, and dots stay dots on white.
         layer: Drawing order, lowest first.
     """
 
@@ -30,12 +31,15 @@ class Look:
     opacity: float = 1.0
     glyph: Glyph | None = None
     shadow: float = 0.75
+    dashed_shadow: bool = False
     layer: int = 0
 
 
 LOOKS: Mapping[BoxKind, Look] = {
     BoxKind.PROPOSAL: Look(1.0, opacity=0.45, shadow=0.6, layer=0),
-    BoxKind.REJECTED: Look(1.2, dashes=(1.4, 3.2), opacity=0.7, glyph=Glyph.CROSS, shadow=0.5, layer=1),
+    BoxKind.REJECTED: Look(
+        1.4, dashes=(2.0, 3.0), opacity=0.75, glyph=Glyph.CROSS, shadow=0.7, dashed_shadow=True, layer=1
+    ),
     BoxKind.DETECTION: Look(1.6, dashes=(7.0, 4.0), layer=2),
     BoxKind.INTERPOLATED: Look(1.6, dashes=(9.0, 3.5, 1.6, 3.5), glyph=Glyph.WAVE, layer=3),
     BoxKind.IMPORTED: Look(1.6, glyph=Glyph.ARROW, layer=4),
@@ -67,13 +71,7 @@ def line_color(color: str, opacity: float = 1.0) -> QColor:
 
 def bright_pen(look: Look, color: QColor, extra: float = 0.0) -> QPen:
     """The bright line of a look; `extra` widens it (selected, hovered)."""
-    pen = QPen(color, look.width + extra)
-    pen.setJoinStyle(Qt.PenJoinStyle.MiterJoin)
-    pen.setCapStyle(Qt.PenCapStyle.FlatCap)
-    if look.dashes:
-        # Qt counts dashes in pen widths.
-        pen.setDashPattern([d / pen.widthF() for d in look.dashes])
-    return pen
+    return _pen(color, look.width + extra, look.dashes)
 
 
 def shadow_color(look: Look) -> QColor:
@@ -82,7 +80,14 @@ def shadow_color(look: Look) -> QColor:
 
 
 def shadow_pen(look: Look, extra: float = 0.0) -> QPen:
-    """The dark, always solid line under it."""
-    pen = QPen(shadow_color(look), look.width + 2.2 + extra)
+    """The dark line under it."""
+    return _pen(shadow_color(look), look.width + 2.2 + extra, look.dashes if look.dashed_shadow else ())
+
+
+def _pen(color: QColor, width: float, dashes: tuple[float, ...]) -> QPen:
+    pen = QPen(color, width)
     pen.setJoinStyle(Qt.PenJoinStyle.MiterJoin)
+    pen.setCapStyle(Qt.PenCapStyle.FlatCap)
+    if dashes:
+        pen.setDashPattern([d / width for d in dashes])  # Qt counts dashes in pen widths
     return pen

@@ -78,20 +78,21 @@ def lay_out(
     if size.width() < _ROOM_FOR_ONE * zero:
         mode = CornerMode.NONE
     corners = _corner_lines(scene.corners, size, metrics, mode)
-    top_left = [line for line in corners if line.align == Qt.AlignmentFlag.AlignLeft]
-    above = max(
-        (line.rect.bottom() for line in top_left if line.rect.top() < size.height() / 2), default=MARGIN
-    )
-    bottom_right = [line for line in corners if line.align == Qt.AlignmentFlag.AlignRight]
+    left, right = Qt.AlignmentFlag.AlignLeft, Qt.AlignmentFlag.AlignRight
+    half = size.height() / 2
+    upper = [line for line in corners if line.rect.top() < half]
+    # Badges stand under the top letter and the top left text, and may pass under the top right text.
+    under = max((line.rect.bottom() for line in upper if line.align == left), default=0.0)
+    under_all = max((line.rect.bottom() for line in upper), default=0.0)
     below = min(
-        (line.rect.top() for line in bottom_right if line.rect.top() > size.height() / 2),
+        (line.rect.top() for line in corners if line.align == right and line.rect.top() > half),
         default=size.height() - MARGIN,
     )
     shown = scene.shape is not None
     return Overlays(
         corners=tuple(corners),
         letters=_letter_lines(scene, size, metrics) if shown else (),
-        badges=_badge_lines(scene.badges, above, size, metrics),
+        badges=_badge_lines(scene.badges, under, under_all, size, metrics),
         scale_bar=_scale_bar(scene, transform, size, metrics, below) if shown else None,
     )
 
@@ -165,19 +166,18 @@ def _letter_lines(scene: SliceScene, size: QSizeF, metrics: QFontMetricsF) -> tu
 
 
 def _badge_lines(
-    badges: tuple[str, ...], above: float, size: QSizeF, metrics: QFontMetricsF
+    badges: tuple[str, ...], under: float, under_all: float, size: QSizeF, metrics: QFontMetricsF
 ) -> tuple[TextLine, ...]:
-    """Badges under the top left corner text, one a line, as many as fit above the middle."""
+    """Badges from `under` downwards, one a line, as many as fit above the middle."""
     glyph = metrics.height()
     height = metrics.height() + BADGE_PAD
-    widest = _half_width(size, metrics)
+    top = max(under, MARGIN + metrics.height()) + BADGE_PAD
     lines: list[TextLine] = []
-    top = above + BADGE_PAD
     for text in badges:
+        widest = size.width() - 2 * MARGIN if top >= under_all else size.width() / 2 - MARGIN
         if top + height > size.height() / 2 - metrics.height() or widest < 3 * glyph:
             break
-        room = widest - glyph - 2 * BADGE_PAD
-        elided = metrics.elidedText(text, Qt.TextElideMode.ElideRight, room)
+        elided = metrics.elidedText(text, Qt.TextElideMode.ElideRight, widest - glyph - 2 * BADGE_PAD)
         width = min(metrics.horizontalAdvance(elided) + glyph + 2 * BADGE_PAD, widest)
         lines.append(TextLine(elided, QRectF(MARGIN, top, width, height), Qt.AlignmentFlag.AlignLeft))
         top += height + 3

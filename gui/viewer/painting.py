@@ -13,7 +13,7 @@ from core.model import Box
 from gui.viewer import looks
 from gui.viewer.chips import as_array, place_chip
 from gui.viewer.glyphs import Glyph, paint_glyph
-from gui.viewer.interaction import handle_rects
+from gui.viewer.interaction import Handle, handle_rects
 from gui.viewer.overlays import BADGE_PAD, Overlays, TextLine
 from gui.viewer.proposal_layer import ProposalLayer
 from gui.viewer.scene import BoxItem, BoxKind, SliceScene
@@ -23,6 +23,10 @@ from gui.viewer.transform import ViewTransform
 _CHIP_PAD = 4.0
 _WIDEST_CHIP = 260.0
 _EDGE = 2.0
+# A selected box up to this size is surrounded by its handles: other boxes' labels would hide them.
+_SMALL = 80.0
+# Brackets around a selected box that has no handles stand this far off.
+_BRACKET = 4.5
 # More labels than this say nothing, cover everything and take long to place.
 _MOST_CHIPS = 60
 # Nothing of a box is drawn further outside the widget than this; a box at 100× zoom has edges so far
@@ -140,7 +144,7 @@ def paint_handles(painter: QPainter, context: PaintContext) -> None:
         return
     rect = context.transform.rect(item.box)
     if not item.editable:
-        _paint_brackets(painter, rect.adjusted(-4.5, -4.5, 4.5, 4.5))
+        _paint_brackets(painter, rect.adjusted(-_BRACKET, -_BRACKET, _BRACKET, _BRACKET))
         return
     painter.setPen(QPen(QColor(0, 0, 0, 220), 1.2))
     painter.setBrush(looks.SELECTION)
@@ -186,11 +190,11 @@ def paint_chips(painter: QPainter, context: PaintContext) -> None:
     area = context.area.adjusted(_EDGE, _EDGE, -_EDGE, -_EDGE)
     for i, item in enumerate(labelled[:_MOST_CHIPS]):
         look = looks.LOOKS[item.kind]
-        # Clear of the handles or brackets of the selected box.
-        box = rects[i].adjusted(-5, -5, 5, 5) if item.id == context.scene.selected else rects[i]
+        if item.id == context.scene.selected and max(rects[i].width(), rects[i].height()) < _SMALL:
+            placed.append(_with_handles(item, rects[i]))  # it comes first: other labels keep off it too
         chip = place_chip(
             _chip_size(item.text, look.glyph, metrics, area),
-            box,
+            _with_handles(item, rects[i]) if item.id == context.scene.selected else rects[i],
             area,
             chips=as_array(placed),
             boxes=np.delete(boxes, i, axis=0),
@@ -215,6 +219,14 @@ def _paint_size(painter: QPainter, box: Box, context: PaintContext, placed: list
     if chip is not None:
         _paint_chip(painter, chip, text, None, looks.TEXT, 1.0)
         placed.append(chip)
+
+
+def _with_handles(item: BoxItem, rect: QRectF) -> QRectF:
+    """All that a selected box occupies."""
+    if not item.editable:
+        return rect.adjusted(-_BRACKET, -_BRACKET, _BRACKET, _BRACKET)
+    handles = handle_rects(rect)
+    return handles[Handle.NW].united(handles[Handle.SE])
 
 
 def _layer(item: BoxItem) -> int:
