@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, cast
@@ -28,8 +28,13 @@ class Database:
         self.connection = connection
 
     @classmethod
-    def open(cls, path: Path, *, create: bool) -> Database:
+    def open(cls, path: Path, *, create: bool, fill: Callable[[sa.Connection], None]) -> Database:
         """Open the file, take it for this process, and check its pages.
+
+        Args:
+            path: The file.
+            create: Make it where it does not exist.
+            fill: Makes the tables of an empty file.
 
         Raises:
             InputError: There is none and `create` is off.
@@ -39,10 +44,15 @@ class Database:
         connection: sa.Connection | None = None
         try:
             connection = tables.engine_for(path).connect()
+            # One transaction: the first one writes a header into an empty file, and a header without tables,
+            # left by a crash before the second, would look like another program's file.
             with connection.begin():
                 verdict = connection.exec_driver_sql("PRAGMA quick_check(1)").scalar_one()
-            if verdict != "ok":
-                raise WorkspaceDamaged(f"{path}: {verdict}. {WAY_OUT}")
+                if verdict != "ok":
+                    detail = " ".join(str(verdict).split())
+                    raise WorkspaceDamaged(f"{path}: its contents are damaged ({detail}). {WAY_OUT}")
+                if not sa.inspect(connection).get_table_names():
+                    fill(connection)
         except DBAPIError as error:
             _close(connection)
             raise open_error(path, error) from error

@@ -88,10 +88,12 @@ class Workspace:
             WorkspaceDamaged: Not a workspace, or its journal does not verify.
             StoreError: It cannot be opened for writing.
         """
-        database = Database.open(workspace_file(path).absolute(), create=create)
+        classes = schema or default_schema()
+        file = workspace_file(path).absolute()
+        database = Database.open(file, create=create, fill=lambda connection: _fill(connection, classes))
         workspace = cls(database, reader)
         try:
-            workspace._load(schema)
+            workspace._load()
         except DBAPIError as error:
             database.close()
             raise open_error(database.path, error) from error
@@ -261,7 +263,7 @@ class Workspace:
         with self._mutex:
             check = Workspace(self._database, self._reader)
             try:
-                check._load(None)
+                check._load()
             except (WorkspaceDamaged, DBAPIError) as error:
                 return VerifyReport(self._count, self._head, (str(error),))
             problems = []
@@ -317,11 +319,8 @@ class Workspace:
             query = sa.select(tables.journal.c.text).where(tables.journal.c.seq == stack[-1])
             return str(self._database.rows(query)[0]["text"])
 
-    def _load(self, schema: LabelSchema | None) -> None:
-        """Project the file into memory; make the tables in an empty one."""
-        with self._database.connection.begin():
-            if not sa.inspect(self._database.connection).get_table_names():
-                self._create(schema or default_schema())
+    def _load(self) -> None:
+        """Project the file into memory."""
         facts = {r["name"]: r["value"] for r in self._database.rows(sa.select(tables.meta))}
         classes = self._database.rows(sa.select(tables.classes).order_by(tables.classes.c.id))
         self._schema = LabelSchema(
@@ -331,14 +330,6 @@ class Workspace:
         self._known = {r["key"]: read_slice(r) for r in known}
         self._head = genesis(facts.get("id", ""))
         self._replay()
-
-    def _create(self, schema: LabelSchema) -> None:
-        connection = self._database.connection
-        tables.create_tables(connection)
-        facts = {"id": uuid.uuid4().hex, "schema": schema.name}
-        connection.execute(tables.meta.insert(), [{"name": k, "value": v} for k, v in facts.items()])
-        if schema.classes:
-            connection.execute(tables.classes.insert(), [_class_row(c) for c in schema.classes])
 
     def _replay(self) -> None:
         rows = self._database.rows(sa.select(tables.journal).order_by(tables.journal.c.seq))
@@ -359,6 +350,15 @@ class Workspace:
             entry = read_entry(row)
             yield entry.edit
             self._note(entry)
+
+
+def _fill(connection: sa.Connection, schema: LabelSchema) -> None:
+    """Make the tables of a new workspace, inside the running transaction."""
+    tables.create_tables(connection)
+    facts = {"id": uuid.uuid4().hex, "schema": schema.name}
+    connection.execute(tables.meta.insert(), [{"name": k, "value": v} for k, v in facts.items()])
+    if schema.classes:
+        connection.execute(tables.classes.insert(), [_class_row(c) for c in schema.classes])
 
 
 def _class_row(row: LabelClass) -> dict[str, Any]:
