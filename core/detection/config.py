@@ -17,6 +17,7 @@ Load = Callable[[SliceRef], NDArray[np.float32]]
 
 _ARCHITECTURES = ("fast-rcnn", "rcnn")
 _CLASSES = ("one", "all")
+_PRECISIONS = ("auto", "float32", "bfloat16")
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +42,7 @@ class TrainConfig:
         proposer: Proposal method.
         pretrained: torchvision ResNet weights (safetensors) for the trunk.
         init_from: A model of ours to go on from.
+        precision: "float32", "bfloat16" for the forward pass, or "auto": bfloat16 where the processor has it.
         threads: Threads for torch; 0 leaves torch's choice.
         cache: Folder for cached proposals; None for Overread's own.
         name: Name on the model card.
@@ -63,6 +65,7 @@ class TrainConfig:
     proposer: str = "opencv-fast"
     pretrained: Path | None = None
     init_from: Path | None = None
+    precision: str = "auto"
     threads: int = 0
     cache: Path | None = None
     name: str = ""
@@ -72,6 +75,8 @@ class TrainConfig:
             raise InputError(f"architecture {self.architecture!r} is not one of {', '.join(_ARCHITECTURES)}")
         if self.classes not in _CLASSES:
             raise InputError(f"classes {self.classes!r} is not one of {', '.join(_CLASSES)}")
+        if self.precision not in _PRECISIONS:
+            raise InputError(f"precision {self.precision!r} is not one of {', '.join(_PRECISIONS)}")
         if self.image_size < 32 or self.image_size % 32:
             raise InputError(f"image_size {self.image_size} is not a multiple of 32")
         if self.budget_minutes <= 0 or self.batch < 2 or self.regions < 4:

@@ -30,13 +30,13 @@ def batch_loss(
     """
     embedding = network.embed(images)
     logits, deltas = network.judge(embedding, regions)
-    first = look_loss(logits, deltas, regions, truths)
+    first = look_loss(logits.float(), deltas.float(), regions, truths)
     size = float(images.shape[-1])
     with torch.no_grad():
-        moved = best_class(logits, deltas, torch.cat(list(regions)), size, size)[2]
+        moved = best_class(logits.float(), deltas.float(), torch.cat(list(regions)), size, size)[2]
         again = torch.split(moved, [len(r) for r in regions])
     logits, deltas = network.judge(embedding, again)
-    second = look_loss(logits, deltas, again, truths)
+    second = look_loss(logits.float(), deltas.float(), again, truths)
     return (first[0] + second[0]) / 2, (first[1] + second[1]) / 2
 
 

@@ -64,7 +64,7 @@ class ModelRegistry:
         return tuple(self._paths())
 
     def list(self) -> tuple[ModelEntry, ...]:
-        """All models with a readable card; a damaged file is left out, and `get` says what is wrong with it."""
+        """All models with a readable card; a damaged file is left out, and `get` says what is wrong."""
         return tuple(self._readable())
 
     def get(self, name: str) -> ModelEntry:

@@ -101,6 +101,7 @@ class Trainer:
         self._average.eval().requires_grad_(False)
         self._optimizer = _optimizer(network, config)
         self._folder = folder
+        self._half = _uses_half(config.precision)
         self._at = _Position()
         self._best: dict[str, Tensor] = {}
         self._best_figures: dict[str, float] = {}
@@ -221,7 +222,8 @@ class Trainer:
             group["lr"] = rate
         images, regions, truths = make_batch(samples, config.regions, rng)
         self._network.train()
-        classification, regression = batch_loss(self._network, images, regions, truths)
+        with torch.autocast("cpu", torch.bfloat16, enabled=self._half):
+            classification, regression = batch_loss(self._network, images, regions, truths)
         loss = classification + regression
         value = float(loss.detach())
         if not math.isfinite(value):
@@ -308,6 +310,12 @@ def _optimizer(network: Network, config: TrainConfig) -> torch.optim.AdamW:
     )
 
 
+def _uses_half(precision: str) -> bool:
+    if precision == "auto":
+        return bool(getattr(torch.cpu, "_is_avx512_bf16_supported", bool)())
+    return precision == "bfloat16"
+
+
 def _steps(samples: int, batch: int) -> int:
     return max(1, samples // batch)
 
@@ -329,6 +337,5 @@ def _update_average(average: nn.Module, network: nn.Module, decay: float) -> Non
 
 def _essentials(config: TrainConfig) -> dict[str, object]:
     """The options a checkpoint depends on; a longer budget or other threads may take it up."""
-    return {
-        k: v for k, v in config.as_dict().items() if k not in {"budget_minutes", "threads", "cache", "name"}
-    }
+    free = {"budget_minutes", "threads", "cache", "name", "precision"}
+    return {k: v for k, v in config.as_dict().items() if k not in free}
