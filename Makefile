@@ -30,7 +30,7 @@ bench: $(STAMP) ## measure; results go to benchmarks/results
 	$(PY) -m benchmarks
 
 screenshots: $(STAMP) ## pictures of the running window, for README and docs
-	QT_QPA_PLATFORM=offscreen $(PY) -m benchmarks.screenshots
+	QT_QPA_PLATFORM=offscreen $(PY) -m benchmarks.screenshots $(DATA)
 
 docs: $(STAMP) ## write the generated tables anew
 	$(PY) -m docs.generate

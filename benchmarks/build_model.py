@@ -1,7 +1,7 @@
 """Train the bundled model anew: `make model`, about 70 minutes on two cores.
 
-Trains on cheng/train without four of its blocks (of each class, and next to no other block of train) and on all
-of progression, seen twice an epoch; the four blocks choose the best weights. Then measures and writes
+Trains on cheng/train without four of its blocks (of each class, and next to no other block of train) and on
+all of progression, seen twice an epoch; the four blocks choose the best weights. Then measures and writes
 resources/models/overread-1.safetensors with its card.
 
     python -m benchmarks.build_model [--data DIR] [--minutes 70] [--work DIR] [--finish-only]
@@ -23,7 +23,7 @@ from core.detection.train import train
 
 NAME = "overread-1"
 TARGET = Path(__file__).resolve().parents[1] / "resources" / "models"
-HELD_BLOCKS = {"8", "23", "33", "43"}
+HELD_BLOCKS = {f"train: block {n}" for n in (8, 23, 33, 43)}
 _LIMITS = (
     "Not a medical device; for research and dataset work.",
     "Figures on progression are in-sample: all its volumes were trained on. No patient of it was held out.",

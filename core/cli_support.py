@@ -13,7 +13,7 @@ from rich.progress import BarColumn, TextColumn, TimeRemainingColumn
 from rich.progress import Progress as Bars
 
 from core.detection.base import Detector
-from core.detection.card import ModelCard
+from core.detection.card import ModelCard, file_hash, verify_model
 from core.detection.registry import ModelEntry, ModelRegistry
 from core.errors import InputError, ModelNotFound
 from core.imaging.catalog import scan
@@ -93,7 +93,8 @@ def find_model(name: str | None) -> ModelEntry:
             )
         return current
     if name.endswith(".safetensors"):
-        return models.inspect(Path(name))
+        path = Path(name)
+        return ModelEntry(path.stem, path, file_hash(path), verify_model(path), bundled=False, current=False)
     return models.get(name)
 
 

@@ -53,7 +53,7 @@ def reader_name(settings: Settings) -> str:
         return "reader"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, weakref_slot=True)
 class App:
     """Everything that lives as long as the window."""
 

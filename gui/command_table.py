@@ -131,6 +131,7 @@ COMMANDS: tuple[Command, ...] = (
         ("B",),
         "box",
         "Draw by drag, or by two clicks; Esc cancels.",
+        checked=lambda c: c.window.tool() == "box",
         needs="slice",
     ),
     Command(
@@ -141,6 +142,7 @@ COMMANDS: tuple[Command, ...] = (
         ("V",),
         "select",
         "Drag moves or resizes the selected box; elsewhere it windows.",
+        checked=lambda c: c.window.tool() == "select",
     ),
     Command(
         "accept",

@@ -33,6 +33,9 @@ class WindowPort(Protocol):
     def use_tool(self, name: str) -> None:
         """Put a tool in the hand: "select" or "box"."""
 
+    def tool(self) -> str:
+        """The tool in the hand."""
+
     def fit(self) -> None:
         """Fit the slice to the viewer."""
 

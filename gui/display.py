@@ -93,8 +93,9 @@ class Display(QObject):
 
     def set_auto_window(self) -> None:
         """Put the percentile window of the slice in view in force."""
-        if self.pixels is not None:
-            self.set_window(auto_window(self.pixels))
+        ref = self._session.current_slice
+        if self.pixels is not None and ref is not None:
+            self.set_window(auto_window(self.pixels, ref.padding))
 
     def toggle_inverted(self) -> None:
         """Invert the series in view."""
@@ -130,7 +131,8 @@ class Display(QObject):
             if ref.windows or not series.is_stack:
                 return pixels, default_window(ref, pixels)
             # From a slice that holds anatomy; the end slices are mostly air.
-            return pixels, auto_window(cache.get(series.slices[len(series.slices) // 2]))
+            middle = series.slices[len(series.slices) // 2]
+            return pixels, auto_window(cache.get(middle), middle.padding)
 
         def arrived(outcome: JobOutcome[tuple[Pixels, Window]]) -> None:
             self._arrived(ref, series, outcome)

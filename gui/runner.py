@@ -182,7 +182,7 @@ class JobRunner(QObject):
         return not unfinished
 
     def _run(self, job_id: int, running: _Running, job: Job[T]) -> None:
-        outcome = JobOutcome[T](job_id, running.key, running.title, cancelled=True)
+        outcome: JobOutcome[T] = JobOutcome(job_id, running.key, running.title, cancelled=True)
         try:
             running.token.check()
             result = job(self._reporter(job_id, running.title), running.token)

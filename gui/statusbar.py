@@ -119,7 +119,7 @@ class StatusBar(QStatusBar):
         row = JobRow(title)
         row.cancel.clicked.connect(lambda: self._runner.cancel_job(job_id))
         self._jobs[job_id] = row
-        self.insertPermanentWidget(0, row)
+        self.insertPermanentWidget(1, row)
 
     def _job_progressed(self, progress: JobProgress) -> None:
         row = self._jobs.get(progress.job_id)

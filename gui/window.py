@@ -84,6 +84,8 @@ class MainWindow(QMainWindow):
         ):
             signal.connect(self.refresh_actions)
         desk.session.annotations_changed.connect(lambda _keys: self.refresh_actions())
+        # The box tool draws one box; a slip of the hand afterwards must not draw a second.
+        page.canvas.tool_finished.connect(lambda: self.use_tool(Tool.SELECT.value))
         self.refresh_actions()
 
     # -- building ------------------------------------------------------------------------------------
@@ -247,6 +249,11 @@ class MainWindow(QMainWindow):
     def use_tool(self, name: str) -> None:
         """Put a tool in the hand."""
         self.page.canvas.set_tool(Tool(name))
+        self.refresh_actions()
+
+    def tool(self) -> str:
+        """The tool in the hand."""
+        return self.page.canvas.tool().value
 
     def fit(self) -> None:
         """Fit the slice to the viewer."""

@@ -28,6 +28,7 @@ class Heading:
     Attributes:
         study_uid: StudyInstanceUID; "" for plain images.
         study_order: Date and time, to sort studies by; "" where unknown.
+        study_label: Patient id and study date, for the screen only; "" where unknown.
         modality: "MR", …; "" for plain images.
         description: SeriesDescription; "" where there is none.
         number: SeriesNumber where present.
@@ -38,6 +39,7 @@ class Heading:
 
     study_uid: str = ""
     study_order: str = ""
+    study_label: str = ""
     modality: str = ""
     description: str = ""
     number: int | None = None

@@ -97,6 +97,7 @@ def heading(opened: OpenDicom, frames: Sequence[Frame]) -> Heading:
     return Heading(
         study_uid=text(top, "StudyInstanceUID"),
         study_order=text(top, "StudyDate") + text(top, "StudyTime"),
+        study_label=_study_label(text(top, "PatientID"), text(top, "StudyDate")),
         modality=text(top, "Modality"),
         description=text(top, "SeriesDescription") or text(top, "ProtocolName"),
         number=integer(top, "SeriesNumber"),
@@ -250,3 +251,9 @@ def _warnings(top: Dataset) -> tuple[str, ...]:
     if text(top, "BurnedInAnnotation") == "YES":
         notes.append("annotation burned into the pixels")
     return tuple(notes)
+
+
+def _study_label(patient_id: str, date: str) -> str:
+    """Patient id and date (PS3.5 6.2, DA: YYYYMMDD) as a person reads them."""
+    day = f"{date[:4]}-{date[4:6]}-{date[6:8]}" if len(date) == 8 and date.isdigit() else date
+    return " · ".join(part for part in (patient_id, day) if part)

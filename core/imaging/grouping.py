@@ -126,6 +126,7 @@ def _series(uid: str, members: Sequence[Found]) -> Series:
         slices=tuple(replace(m.ref, series_uid=uid) for m in ordered),
         is_stack=True,
         notes=(*notes, *said),
+        study_label=first.study_label,
     )
 
 

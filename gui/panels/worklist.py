@@ -33,7 +33,7 @@ THUMBNAIL = 44
 COLUMNS = ("Series", "State", "Slices", "Boxes")
 STATE_TEXT = {
     SeriesState.UNREAD: "○ unread",
-    SeriesState.IN_PROGRESS: "◐ in progress",
+    SeriesState.IN_PROGRESS: "◐ started",
     SeriesState.READ: "● read",
 }
 Index = QModelIndex | QPersistentModelIndex
@@ -136,12 +136,14 @@ def _name(row: Row) -> str:
 
 
 def _text(row: Row, column: int) -> str:
-    return (_name(row), STATE_TEXT[row.state], str(len(row.series.slices)), str(row.boxes or ""))[column]
+    title = f"{_name(row)}\n{row.series.study_label}".rstrip()
+    return (title, STATE_TEXT[row.state], str(len(row.series.slices)), str(row.boxes or ""))[column]
 
 
 def _tooltip(row: Row, column: int) -> str:
     size = f"{row.series.modality or 'pictures'}, {len(row.series.slices)} slices"
-    return "\n".join((_name(row), size, *row.series.notes))
+    lines = (_name(row), row.series.study_label, size, *row.series.notes)
+    return "\n".join(line for line in lines if line)
 
 
 def _sort_value(row: Row, column: int) -> str | int:
@@ -150,7 +152,7 @@ def _sort_value(row: Row, column: int) -> str | int:
 
 
 def _filter_text(row: Row, column: int) -> str:
-    return f"{_name(row)} {row.series.modality} {STATE_TEXT[row.state]}"
+    return f"{_name(row)} {row.series.study_label} {row.series.modality} {STATE_TEXT[row.state]}"
 
 
 _ROLES: dict[int, Callable[[Row, int], str | int]] = {
@@ -193,6 +195,7 @@ class WorklistPanel(QWidget):
         table = QTableView()
         table.setModel(self._proxy)
         table.setAccessibleName("Worklist")
+        table.setObjectName("worklist-table")
         table.setSortingEnabled(True)
         table.sortByColumn(-1, Qt.SortOrder.AscendingOrder)
         table.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
@@ -205,7 +208,7 @@ class WorklistPanel(QWidget):
         table.verticalHeader().setDefaultSectionSize(THUMBNAIL + 6)
         header = table.horizontalHeader()
         header.setSectionResizeMode(0, QHeaderView.ResizeMode.Stretch)
-        for column, width in ((1, 96), (2, 46), (3, 48)):
+        for column, width in ((1, 84), (2, 52), (3, 52)):
             header.setSectionResizeMode(column, QHeaderView.ResizeMode.Fixed)
             header.resizeSection(column, width)
         table.setTabKeyNavigation(False)

@@ -63,8 +63,10 @@ def test_only_our_own_messages_are_shown() -> None:
 def test_an_unexpected_error_is_logged_without_its_text(
     runner: JobRunner, qtbot: QtBot, caplog: pytest.LogCaptureFixture
 ) -> None:
+    name = "Doe^Jane"
+
     def job(progress: Progress, cancel: CancelToken) -> None:
-        raise ValueError("Doe^Jane")
+        raise ValueError(name)
 
     with qtbot.waitSignal(runner.finished):
         runner.submit(job, key="a", lane=Lane.READ)

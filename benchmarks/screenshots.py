@@ -1,0 +1,118 @@
+"""Pictures of the running window for README and docs: `make screenshots [DATA=folder]`.
+
+Without a folder the phantom is shown, so that no patient's picture is ever committed.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import tempfile
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+from PySide6.QtCore import QEventLoop, QTimer
+from PySide6.QtWidgets import QApplication, QTabWidget
+
+from gui import actions
+from gui.app import App, build, make_demo
+
+IMAGES = Path(__file__).resolve().parents[1] / "docs" / "images"
+PATIENCE_MS = 120_000
+POLL_MS = 30
+
+
+def wait_until(what: Callable[[], bool]) -> None:
+    """Let the application run until something is so.
+
+    Raises:
+        TimeoutError: It did not become so.
+    """
+    waited = 0
+    while not what():
+        settle(POLL_MS)
+        waited += POLL_MS
+        if waited > PATIENCE_MS:
+            raise TimeoutError("the window did not get there")
+
+
+def settle(milliseconds: int = 400) -> None:
+    """Let everything be painted."""
+    loop = QEventLoop()
+    QTimer.singleShot(milliseconds, loop.quit)
+    loop.exec()
+
+
+def all_computed(app: App) -> bool:
+    """Whether every slice of the series in view has a result."""
+    series = app.desk.session.current_series
+    return series is not None and all(app.desk.engine.result(s.key) for s in series.slices)
+
+
+def read_a_little(app: App) -> None:
+    """Accept the best prediction, correct another, draw one: what a series in progress looks like."""
+    desk = app.desk
+    series = desk.session.current_series
+    assert series is not None
+    best = max(
+        range(len(series.slices)),
+        key=lambda i: max(
+            (s.detection.score for s in desk.engine.undecided(series.slices[i].key)), default=0
+        ),
+    )
+    for offset in (-2, 1):
+        desk.session.go_to(series.uid, best + offset)
+        if actions.has_prediction(desk):
+            actions.accept_selected(desk)
+    accepted = desk.session.record.annotations
+    if accepted:
+        actions.change_box(desk, accepted[0].id, accepted[0].box.moved(1.5, 1.0))
+    desk.session.go_to(series.uid, best + 3)
+    if actions.has_prediction(desk):
+        actions.reject_selected(desk, "vessel")
+    desk.session.go_to(series.uid, best)
+    actions.step_prediction(desk, 1)
+
+
+def grab(app: App, name: str) -> None:
+    """Write a picture of the window."""
+    settle()
+    IMAGES.mkdir(parents=True, exist_ok=True)
+    app.window.grab().save(str(IMAGES / f"{name}.png"))
+
+
+def main() -> int:
+    """Take the pictures.
+
+    Returns:
+        Exit status.
+    """
+    with tempfile.TemporaryDirectory() as home:
+        os.environ["OVERREAD_HOME"] = home
+        qt = QApplication(["overread"])
+        app = build(qt, Path(home) / "reading.overread")
+        app.window.resize(1440, 900)
+        app.window.show()
+        grab(app, "first-start")
+        app.desk.engine.use_current_model()
+        paths = [Path(p) for p in sys.argv[1:]] or [make_demo(Path(home) / "demo")]
+        app.desk.session.open_paths(paths)
+        wait_until(lambda: app.desk.engine.ready and app.desk.session.current_series is not None)
+        wait_until(lambda: all_computed(app))
+        read_a_little(app)
+        grab(app, "main")
+        app.desk.engine.set_layers(replace(app.desk.engine.layers, proposals=True, proposal_limit=30))
+        tabs = app.window.findChild(QTabWidget)
+        assert tabs is not None
+        tabs.setCurrentIndex(1)
+        grab(app, "operating-point")
+        tabs.setCurrentIndex(0)
+        app.window.toggle_theme()
+        grab(app, "light")
+        app.window.close()
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,92 @@
+"""A person at the window: real key and mouse events, and waiting for what the screen then shows."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from PySide6.QtCore import QMimeData, QPoint, QPointF, Qt, QUrl
+from PySide6.QtGui import QDragEnterEvent, QDropEvent
+from PySide6.QtTest import QTest
+from PySide6.QtWidgets import QAbstractButton, QApplication, QDialog, QWidget
+from pytestqt.qtbot import QtBot
+
+from core.model import Annotation, Box
+from gui.app import App
+
+LEFT = Qt.MouseButton.LeftButton
+PATIENCE = 15_000
+
+
+class Hands:
+    """Drives one window."""
+
+    def __init__(self, app: App, qtbot: QtBot) -> None:
+        self.app = app
+        self.window = app.window
+        self.canvas = app.window.page.canvas
+        self.session = app.desk.session
+        self.engine = app.desk.engine
+        self.qtbot = qtbot
+
+    def until(self, what: Callable[[], bool], patience: int = PATIENCE) -> None:
+        """Wait for something to be so."""
+        self.qtbot.waitUntil(what, timeout=patience)
+
+    def drop(self, paths: Sequence[Path]) -> None:
+        """Drag files onto the window and let go."""
+        data = QMimeData()
+        data.setUrls([QUrl.fromLocalFile(str(p)) for p in paths])
+        at, action = QPoint(300, 300), Qt.DropAction.CopyAction
+        modifiers = Qt.KeyboardModifier.NoModifier
+        QApplication.sendEvent(self.window, QDragEnterEvent(at, action, data, LEFT, modifiers))
+        QApplication.sendEvent(self.window, QDropEvent(QPointF(at), action, data, LEFT, modifiers))
+
+    def open(self, *paths: Path) -> None:
+        """Drop paths on the window and wait until everything under them is read and a slice is shown."""
+        with self.qtbot.waitSignal(self.session.said, timeout=PATIENCE):
+            self.drop(paths)
+        self.until(lambda: self.canvas.scene().pixels is not None)
+
+    def press(self, key: Qt.Key, modifier: Qt.KeyboardModifier = Qt.KeyboardModifier.NoModifier) -> None:
+        """Press a key with the slice in focus."""
+        self.canvas.setFocus()
+        QTest.keyClick(self.canvas, key, modifier)
+        self.qtbot.wait(5)
+
+    def drag(self, start: tuple[float, float], end: tuple[float, float]) -> None:
+        """Drag with the left button from one point of the slice to another."""
+        a, b = (self.canvas.widget_point(*p).toPoint() for p in (start, end))
+        QTest.mousePress(self.canvas, LEFT, pos=a)
+        for share in (0.3, 0.7, 1.0):
+            QTest.mouseMove(self.canvas, a + QPoint(*(round(v * share) for v in (b - a).toTuple())))
+            self.qtbot.wait(2)
+        QTest.mouseRelease(self.canvas, LEFT, pos=b)
+        self.qtbot.wait(5)
+
+    def click(self, x: float, y: float) -> None:
+        """Click a point of the slice."""
+        QTest.mouseClick(self.canvas, LEFT, pos=self.canvas.widget_point(x, y).toPoint())
+        self.qtbot.wait(5)
+
+    def draw(self, box: Box) -> Annotation:
+        """Press B and drag a box; the annotation that the journal then holds."""
+        before = {a.id for a in self.session.record.annotations}
+        self.press(Qt.Key.Key_B)
+        self.drag((box.x1, box.y1), (box.x2, box.y2))
+        made = [a for a in self.session.record.annotations if a.id not in before]
+        assert len(made) == 1
+        return made[0]
+
+    def dialog(self, kind: type[QDialog] | type[QWidget]) -> QWidget:
+        """The dialog of that kind that is open."""
+        found = [w for w in QApplication.topLevelWidgets() if isinstance(w, kind) and w.isVisible()]
+        assert len(found) == 1, f"{len(found)} {kind.__name__} are open"
+        return found[0]
+
+    def push(self, button: QAbstractButton) -> None:
+        """Click a button."""
+        assert button.isVisible(), button.text()
+        assert button.isEnabled(), button.text()
+        QTest.mouseClick(button, LEFT)
+        self.qtbot.wait(5)
