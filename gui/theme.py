@@ -9,6 +9,7 @@ import tomllib
 from dataclasses import dataclass
 from functools import cache
 from importlib import resources
+from pathlib import Path
 from string import Template
 
 from PySide6.QtCore import QByteArray, QRectF, Qt
@@ -26,9 +27,10 @@ _PROPERTY = "overread_theme"
 class Theme:
     """The colours of one theme, each "#rrggbb".
 
-    Attributes are the names in resources/theme.toml, where each is explained.
+    Attributes are the theme's name and the names in resources/theme.toml, where each is explained.
     """
 
+    name: str
     window: str
     surface: str
     raised: str
@@ -68,7 +70,7 @@ def load_theme(name: str) -> Theme:
         TypeError: A token is missing from the file, or unknown.
     """
     tokens = tomllib.loads(_resource("theme.toml"))
-    return Theme(**tokens[name])
+    return Theme(name=name, **tokens[name])
 
 
 def apply_theme(app: QApplication, name: str) -> Theme:
@@ -143,7 +145,9 @@ def style_sheet(theme: Theme) -> str:
         KeyError: The sheet names a token that themes do not have.
     """
     tokens = {name: getattr(theme, name) for name in Theme.__dataclass_fields__}
-    return Template(_resource("style.qss")).substitute(tokens)
+    # Style sheets can name pictures by a file's path only; with slashes on Windows too.
+    chrome = Path(str(resources.files("resources") / "chrome")).as_posix()
+    return Template(_resource("style.qss")).substitute(tokens, chrome=chrome)
 
 
 def icon(name: str, color: str | None = None) -> QIcon:

@@ -5,11 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from importlib import resources
+from pathlib import Path
 
 import pytest
 from PySide6.QtCore import QSize
 from PySide6.QtGui import QColor, QIcon, QImage, QPalette
-from PySide6.QtWidgets import QApplication, QPushButton, QWidget
+from PySide6.QtWidgets import QApplication, QCheckBox, QPushButton, QWidget
 from pytestqt.qtbot import QtBot
 
 from gui.theme import (
@@ -113,6 +114,29 @@ def test_the_sheet_has_no_hole_and_names_no_colour_of_its_own(name: str) -> None
     own = set(Theme.__dataclass_fields__)
     known = {getattr(load_theme(name), token) for token in own}
     assert set(re.findall(r"#[0-9a-fA-F]{3,8}\b", sheet)) <= known
+
+
+@pytest.mark.parametrize("name", THEMES)
+def test_the_sheets_pictures_are_there(name: str) -> None:
+    pictures = re.findall(r'url\("([^"]+)"\)', style_sheet(load_theme(name)))
+    assert len(pictures) == 3
+    assert all(Path(p).is_file() for p in pictures)
+
+
+@pytest.mark.parametrize("name", THEMES)
+def test_check_boxes_show_their_state(qapp: QApplication, qtbot: QtBot, name: str) -> None:
+    theme = apply_theme(qapp, name)
+    box = QCheckBox()
+    qtbot.addWidget(box)
+    box.resize(box.sizeHint())
+    empty = box.grab().toImage()
+    box.setChecked(True)
+    full = box.grab().toImage()
+    middle = empty.height() // 2
+    outline = [empty.pixelColor(x, middle) for x in range(4)]
+    assert max(contrast(c, theme.color("surface")) for c in outline) >= 3.0
+    ticked = {full.pixelColor(x, y).name() for x in range(full.width()) for y in range(full.height())}
+    assert {theme.accent, theme.accent_text} <= ticked
 
 
 def test_themes_differ_and_an_unknown_one_is_refused() -> None:
