@@ -29,7 +29,8 @@ from gui.viewer.gestures import BoxDrag, DrawBox, Gesture, PanDrag, Preview, Vie
 from gui.viewer.interaction import HANDLE_CURSORS, Hit, HitContext, hit_test
 from gui.viewer.mouse import Mouse, Step
 from gui.viewer.overlays import lay_out
-from gui.viewer.painting import PaintContext, in_layers, paint
+from gui.viewer.paint_context import PaintContext
+from gui.viewer.painting import in_layers, paint
 from gui.viewer.proposal_layer import ProposalLayer
 from gui.viewer.scene import BoxItem, CornerMode, SliceScene, Tool
 from gui.viewer.slice_image import SliceImage

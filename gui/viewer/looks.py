@@ -57,6 +57,8 @@ PLATE = QColor(8, 10, 13, 190)
 WARNING = QColor("#f2b84b")
 SELECTION = QColor("#ffffff")
 NEW_BOX = QColor("#ffffff")
+# Brackets around a selected box that has no handles stand this far off (widget pixels).
+BRACKET = 4.5
 _FALLBACK = QColor("#ffb000")
 
 

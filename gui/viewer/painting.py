@@ -3,81 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 
-import numpy as np
-from PySide6.QtCore import QPointF, QRectF, QSize, QSizeF, Qt
-from PySide6.QtGui import QColor, QFont, QFontMetricsF, QImage, QPainter, QPen
+from PySide6.QtCore import QPointF, QRectF, QSize, Qt
+from PySide6.QtGui import QColor, QFont, QPainter, QPen
 
-from core.model import Box
 from gui.viewer import looks
-from gui.viewer.chips import as_array, place_chip
 from gui.viewer.glyphs import Glyph, paint_glyph
-from gui.viewer.interaction import Handle, handle_rects
-from gui.viewer.overlays import BADGE_PAD, Overlays, TextLine
-from gui.viewer.proposal_layer import ProposalLayer
-from gui.viewer.scene import BoxItem, BoxKind, SliceScene
-from gui.viewer.slice_image import SliceImage
-from gui.viewer.transform import ViewTransform
-
-_CHIP_PAD = 4.0
-_WIDEST_CHIP = 260.0
-_EDGE = 2.0
-# A selected box up to this size is surrounded by its handles: other boxes' labels would hide them.
-_SMALL = 80.0
-# Brackets around a selected box that has no handles stand this far off.
-_BRACKET = 4.5
-# More labels than this say nothing, cover everything and take long to place.
-_MOST_CHIPS = 60
-# Nothing of a box is drawn further outside the widget than this; a box at 100× zoom has edges so far
-# away that dashing them would take seconds.
-_BEYOND = 60.0
-
-
-@dataclass(frozen=True, slots=True)
-class PaintContext:
-    """All that a layer may look at.
-
-    Attributes:
-        scene: As handed over, with the running gesture's window and box already in it.
-        transform: The view.
-        size: The widget's, in logical pixels.
-        device_ratio: Device pixels per logical pixel.
-        image: The windowed slice, or None.
-        slice_image: Its cache, for reduced copies.
-        proposal_layer: The cache of the proposals' hairlines.
-        overlays: Placed text.
-        boxes: Boxes to draw, in layer order; empty while hidden.
-        hovered: Id of the box under the pointer, or None.
-        preview: A box being drawn, or None.
-        measured: A box whose size is shown (being drawn or reshaped), or None.
-        font: For all text.
-        focus: Colour of the focus ring, or None without focus.
-    """
-
-    scene: SliceScene
-    transform: ViewTransform
-    size: QSizeF
-    device_ratio: float
-    image: QImage | None
-    slice_image: SliceImage
-    proposal_layer: ProposalLayer
-    overlays: Overlays
-    boxes: tuple[BoxItem, ...]
-    hovered: str | None
-    preview: Box | None
-    measured: Box | None
-    font: QFont
-    focus: QColor | None
-
-    @property
-    def area(self) -> QRectF:
-        """The whole widget."""
-        return QRectF(QPointF(0, 0), self.size)
-
-    def of(self, *kinds: BoxKind) -> Iterable[BoxItem]:
-        """Boxes of some kinds."""
-        return (item for item in self.boxes if item.kind in kinds)
+from gui.viewer.interaction import handle_rects
+from gui.viewer.labels import paint_chips
+from gui.viewer.overlays import BADGE_PAD, TextLine
+from gui.viewer.paint_context import PaintContext
+from gui.viewer.scene import BoxItem, BoxKind
 
 
 def in_layers(boxes: Iterable[BoxItem], selected: str | None) -> tuple[BoxItem, ...]:
@@ -144,7 +80,7 @@ def paint_handles(painter: QPainter, context: PaintContext) -> None:
         return
     rect = context.transform.rect(item.box)
     if not item.editable:
-        _paint_brackets(painter, rect.adjusted(-_BRACKET, -_BRACKET, _BRACKET, _BRACKET))
+        _paint_brackets(painter, rect.adjusted(-looks.BRACKET, -looks.BRACKET, looks.BRACKET, looks.BRACKET))
         return
     painter.setPen(QPen(QColor(0, 0, 0, 220), 1.2))
     painter.setBrush(looks.SELECTION)
@@ -174,112 +110,6 @@ def paint_preview(painter: QPainter, context: PaintContext) -> None:
     for pen in (looks.shadow_pen(look), looks.bright_pen(look, looks.NEW_BOX)):
         painter.setPen(pen)
         painter.drawRect(rect)
-
-
-def paint_chips(painter: QPainter, context: PaintContext) -> None:
-    """Labels of boxes and the size of the box in hand, each where it covers least."""
-    metrics = QFontMetricsF(context.font)
-    placed: list[QRectF] = []
-    if context.measured is not None:
-        _paint_size(painter, context.measured, context, placed)
-    labelled = [b for b in context.of(*_LABELLED) if b.text or looks.LOOKS[b.kind].glyph]
-    # Where there are too many labels to read, those of annotations matter more than the model's.
-    labelled.sort(key=lambda b: (b.id not in (context.scene.selected, context.hovered), -_layer(b)))
-    rects = [context.transform.rect(b.box) for b in labelled]
-    boxes, overlays = as_array(rects), as_array(context.overlays.rects())
-    area = context.area.adjusted(_EDGE, _EDGE, -_EDGE, -_EDGE)
-    for i, item in enumerate(labelled[:_MOST_CHIPS]):
-        look = looks.LOOKS[item.kind]
-        if item.id == context.scene.selected and max(rects[i].width(), rects[i].height()) < _SMALL:
-            placed.append(_with_handles(item, rects[i]))  # it comes first: other labels keep off it too
-        chip = place_chip(
-            _chip_size(item.text, look.glyph, metrics, area),
-            _with_handles(item, rects[i]) if item.id == context.scene.selected else rects[i],
-            area,
-            chips=as_array(placed),
-            boxes=np.delete(boxes, i, axis=0),
-            overlays=overlays,
-        )
-        if chip is not None:
-            placed.append(chip)
-            room = _text_room(chip, look.glyph, metrics)
-            text = metrics.elidedText(item.text, Qt.TextElideMode.ElideRight, room)
-            _paint_chip(painter, chip, text, look.glyph, looks.line_color(item.color), look.opacity)
-
-
-def _paint_size(painter: QPainter, box: Box, context: PaintContext, placed: list[QRectF]) -> None:
-    """The size of a box being drawn or reshaped, inside the widget, below the box if there is room."""
-    metrics = QFontMetricsF(context.font)
-    area = context.area.adjusted(_EDGE, _EDGE, -_EDGE, -_EDGE)
-    text = size_text(box, context.scene.spacing)
-    size = _chip_size(text, None, metrics, area)
-    rect = context.transform.rect(box).adjusted(-5, -5, 5, 5)
-    above = QRectF(area.left(), rect.top() - size.height() - 8, area.width(), size.height() + 8)
-    chip = place_chip(size, rect, area, overlays=as_array([above]))
-    if chip is not None:
-        _paint_chip(painter, chip, text, None, looks.TEXT, 1.0)
-        placed.append(chip)
-
-
-def _with_handles(item: BoxItem, rect: QRectF) -> QRectF:
-    """All that a selected box occupies."""
-    if not item.editable:
-        return rect.adjusted(-_BRACKET, -_BRACKET, _BRACKET, _BRACKET)
-    handles = handle_rects(rect)
-    return handles[Handle.NW].united(handles[Handle.SE])
-
-
-def _layer(item: BoxItem) -> int:
-    return looks.LOOKS[item.kind].layer
-
-
-_LABELLED = tuple(kind for kind in BoxKind if kind is not BoxKind.PROPOSAL)
-
-
-def size_text(box: Box, spacing: tuple[float, float] | None) -> str:
-    """Width × height of a box, in mm where the spacing is known, otherwise in pixels."""
-    if spacing is None:
-        return f"{box.width:.0f} × {box.height:.0f} px"
-    return f"{box.width * spacing[1]:.1f} × {box.height * spacing[0]:.1f} mm"
-
-
-def _glyph_size(metrics: QFontMetricsF) -> float:
-    return metrics.ascent() * 0.72
-
-
-def _chip_size(text: str, glyph: Glyph | None, metrics: QFontMetricsF, area: QRectF) -> QSizeF:
-    width = 2 * _CHIP_PAD + (metrics.horizontalAdvance(text) + 1 if text else 0)
-    if glyph is not None:
-        width += _glyph_size(metrics) + (_CHIP_PAD if text else 0)
-    return QSizeF(min(width, _WIDEST_CHIP, area.width()), min(metrics.height() + 2, area.height()))
-
-
-def _text_room(chip: QRectF, glyph: Glyph | None, metrics: QFontMetricsF) -> float:
-    sign = 0.0 if glyph is None else _glyph_size(metrics) + _CHIP_PAD
-    return max(chip.width() - 2 * _CHIP_PAD - sign, 0.0)
-
-
-def _paint_chip(
-    painter: QPainter, rect: QRectF, text: str, glyph: Glyph | None, color: QColor, opacity: float
-) -> None:
-    painter.save()
-    painter.setPen(Qt.PenStyle.NoPen)
-    painter.setBrush(looks.PLATE)
-    painter.drawRoundedRect(rect, 3, 3)
-    painter.setOpacity(opacity)
-    # The class colour is a bar at the side; the text is light, so that it is readable in any colour.
-    painter.setBrush(color)
-    painter.drawRoundedRect(QRectF(rect.left(), rect.top(), 2.0, rect.height()), 1, 1)
-    metrics = QFontMetricsF(painter.font())
-    inner = rect.adjusted(_CHIP_PAD, 0, -_CHIP_PAD, 0)
-    if glyph is not None:
-        side = _glyph_size(metrics)
-        sign = QRectF(inner.left(), inner.center().y() - side / 2, side, side)
-        paint_glyph(painter, glyph, sign, looks.TEXT)
-        inner.setLeft(sign.right() + _CHIP_PAD)
-    painter.setPen(looks.TEXT)
-    painter.drawText(inner, int(Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignLeft), text)
-    painter.restore()
 
 
 def _paint_lines(painter: QPainter, lines: Iterable[TextLine]) -> None:
@@ -363,6 +193,10 @@ def paint_focus(painter: QPainter, context: PaintContext) -> None:
         painter.setPen(QPen(context.focus, 1.0))
         painter.drawRect(context.area.adjusted(0.5, 0.5, -0.5, -0.5))
 
+
+# Nothing of a box is drawn further outside the widget than this; a box at 100× zoom has edges so far
+# away that dashing them would take seconds.
+_BEYOND = 60.0
 
 Layer = Callable[[QPainter, PaintContext], None]
 

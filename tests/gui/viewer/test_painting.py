@@ -15,8 +15,9 @@ from pytestqt.qtbot import QtBot
 
 from core.imaging.geometry import Letters
 from core.model import Box, Window
+from gui.viewer.labels import size_text
 from gui.viewer.looks import line_color
-from gui.viewer.painting import LAYERS, in_layers, paint, size_text
+from gui.viewer.painting import LAYERS, in_layers, paint
 from gui.viewer.scene import BoxKind, CornerText, Tool
 from tests.gui.viewer.scenes import LEFT, NO_KEY, at, grey, item, picture, press_and_move, scene, show
 
