@@ -55,6 +55,7 @@ class Session(QObject):
         self._scans: dict[str, Catalog] = {}
         self._place: Place | None = None
         self._selected = ""
+        self._moved = False
         self.current_label = workspace.schema.classes[0].id
 
     # -- opening -------------------------------------------------------------------------------------
@@ -103,18 +104,18 @@ class Session(QObject):
             self.said.emit("error", str(error))
 
     def _found(self, key: str, catalog: Catalog) -> None:
+        in_view = self.current_slice_key
         self._scans[key] = catalog
         for series in catalog.series:
             self._kept[series.uid] = series
-        in_view = self.current_slice_key
         if self._place is None and catalog.series:
             self._place = Place(catalog.series[0].uid, 0)
-            self.place_changed.emit()
-        elif self._place is not None and in_view:
-            # More slices may have been sorted in before the one in view: stay on it.
+        elif self._place is not None and self._moved:
+            # More slices may have been sorted in before the one in view: a reader who has moved stays on it.
             keys = [s.key for s in self._kept[self._place.series_uid].slices]
-            if in_view in keys:
-                self._place = replace(self._place, index=keys.index(in_view))
+            self._place = replace(self._place, index=keys.index(in_view) if in_view in keys else 0)
+        if self.current_slice_key != in_view:
+            self.place_changed.emit()
         self.catalog_changed.emit()
 
     @property
@@ -158,6 +159,7 @@ class Session(QObject):
             return
         place = Place(series_uid, max(0, min(index, len(series.slices) - 1)))
         if place != self._place:
+            self._moved = True
             self._place = place
             self._selected = ""
             self.place_changed.emit()

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
+from dataclasses import replace
 
 from core.errors import NotEnoughData
 from core.model import Dataset, LabelledSlice
 
 LEAST_BOXES = 4
+RUNS = 6
 
 
 def split_groups(
@@ -36,6 +38,27 @@ def split_groups(
     train = tuple(s for s in slices if s.group not in chosen)
     valid = tuple(s for s in slices if s.group in chosen)
     return train, valid
+
+
+def blocks_of_one(slices: Sequence[LabelledSlice]) -> tuple[LabelledSlice, ...]:
+    """The slices with contiguous runs as groups, for when all boxes come from one group.
+
+    A reader who retrains after a first series has one patient only. Neighbouring slices look alike, so what
+    is measured on such a split is too good; whoever uses it must say so.
+
+    Raises:
+        NotEnoughData: Fewer than two slices hold boxes.
+    """
+    count = sum(bool(s.boxes) for s in slices)
+    if count < 2:
+        raise NotEnoughData(
+            f"only {count} slice(s) hold boxes; at least 2 are needed: one to train on, another to check on."
+        )
+    runs, seen, regrouped = min(count, RUNS), 0, []
+    for s in slices:
+        regrouped.append(replace(s, group=f"{s.group} run {min(seen * runs // count, runs - 1)}"))
+        seen += bool(s.boxes)
+    return tuple(regrouped)
 
 
 def check_enough(slices: Sequence[LabelledSlice]) -> None:

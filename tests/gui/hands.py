@@ -13,6 +13,7 @@ from pytestqt.qtbot import QtBot
 
 from core.model import Annotation, Box
 from gui.app import App
+from gui.session import Place
 
 LEFT = Qt.MouseButton.LeftButton
 PATIENCE = 15_000
@@ -50,9 +51,16 @@ class Hands:
 
     def press(self, key: Qt.Key, modifier: Qt.KeyboardModifier = Qt.KeyboardModifier.NoModifier) -> None:
         """Press a key with the slice in focus."""
+        self.window.activateWindow()
+        self.until(self.window.isActiveWindow)
         self.canvas.setFocus()
         QTest.keyClick(self.canvas, key, modifier)
         self.qtbot.wait(5)
+
+    def last_place(self) -> Place | None:
+        """The last slice of the series in view."""
+        series = self.session.current_series
+        return Place(series.uid, len(series.slices) - 1) if series else None
 
     def drag(self, start: tuple[float, float], end: tuple[float, float]) -> None:
         """Drag with the left button from one point of the slice to another."""

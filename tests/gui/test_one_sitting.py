@@ -84,6 +84,10 @@ def read_the_series(hands: Hands) -> Box:
     assert session.workspace.annotations.find(drawn.id) is None
     hands.press(Qt.Key.Key_Z, CTRL | SHIFT)
     assert session.workspace.annotations.find(drawn.id) == drawn
+    for _ in range(4):  # enough to train on
+        hands.press(Qt.Key.Key_Down if session.place != hands.last_place() else Qt.Key.Key_Home)
+        hands.until(lambda: hands.canvas.scene().pixels is not None)
+        hands.draw(Box(60, 64, 84, 90))
     return drawn.box
 
 
