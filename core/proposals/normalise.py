@@ -47,7 +47,7 @@ def _limits(image: NDArray[np.float64]) -> tuple[float, float] | None:
         return None
     low, high = np.percentile(values, [1.0, 99.9])
     foreground = values[values > low + _BACKGROUND * (high - low)]
-    if foreground.size >= _FEWEST:
+    if foreground.size >= _FEWEST and foreground.max() > foreground.min():
         low, high = np.percentile(foreground, [1.0, 99.5])
     # Subnormal or overflowing spans cannot be divided by; such a slice has no usable contrast.
     span = float(high) - float(low)

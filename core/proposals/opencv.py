@@ -27,6 +27,11 @@ _MIN_SEGMENT = 10
 # Regions smaller than this many working pixels are noise at the working size.
 _MIN_SIDE = 4.0
 _DUPLICATE_IOU = 0.9
+# Width of the surround that a region is compared with, in parts of its sides.
+_SURROUND = 0.25
+# Exponent and limits of the rank, chosen on 60 slices of cheng/train by recall of the first 100 to 500.
+_SIZE_POWER = 0.7
+_LARGE_SHARE, _LARGE_FACTOR = 0.45, 0.3
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +97,7 @@ class OpenCvProposer:
         search = _prepared(grey, self._scales)
         cancel.check()
         found = bx.from_xywh(np.asarray(search.process(), dtype=np.float64).reshape(-1, 4))
-        found = _distinct(found, self._most)
+        found = _distinct(_ranked(found, grey), self._most)
         back = np.array([columns / grey.shape[1], rows / grey.shape[0]] * 2)
         return bx.clip(found * back, columns, rows)
 
@@ -124,6 +129,31 @@ def _prepared(
     search.addStrategy(all_three)
     search.addStrategy(fill_size)
     return search
+
+
+def _ranked(found: bx.Boxes, grey: NDArray[np.uint8]) -> bx.Boxes:
+    """Regions by how much they stand out from what is around them, larger ones first, whole heads later.
+
+    OpenCV ranks by chance (the C library's rand), so its order cannot be repeated.
+    """
+    sums = np.asarray(cv2.integral(grey, sdepth=cv2.CV_64F), dtype=np.float64)
+    rows, columns = grey.shape
+    margin = np.maximum(2.0, _SURROUND * (found[:, 2:] - found[:, :2]))
+    outer = np.concatenate([found[:, :2] - margin, found[:, 2:] + margin], axis=1).round()
+    outer = bx.clip(outer, columns, rows)
+    inner_sum, outer_sum = _sum_inside(sums, found), _sum_inside(sums, outer)
+    ring = np.maximum(1.0, bx.area(outer) - bx.area(found))
+    contrast = np.abs(inner_sum / np.maximum(1.0, bx.area(found)) - (outer_sum - inner_sum) / ring)
+    side = np.sqrt(bx.area(found))
+    share = side / max(rows, columns)
+    merit = contrast * side**_SIZE_POWER * np.where(share > _LARGE_SHARE, _LARGE_FACTOR, 1.0)
+    return found[np.lexsort((*found.T, -merit.round(6)))]
+
+
+def _sum_inside(sums: NDArray[np.float64], boxes: bx.Boxes) -> NDArray[np.float64]:
+    x1, y1, x2, y2 = boxes.astype(np.int64).T
+    inside: NDArray[np.float64] = sums[y2, x2] - sums[y1, x2] - sums[y2, x1] + sums[y1, x1]
+    return inside
 
 
 def _distinct(found: bx.Boxes, most: int) -> bx.Boxes:
