@@ -13,8 +13,7 @@ from core.exchange.labels import read_labels
 from core.exchange.records import LabelFile, Record, count_lost, hard_negative_boxes, pixel_boxes
 from core.exchange.yolo import DATA, splits_of
 from core.imaging.reader import open_reader
-from core.model import Dataset, LabelClass, LabelledBox, LabelledSlice, LabelSchema, ReadState, SliceRef
-from core.store.schemas import next_color
+from core.model import Dataset, LabelledBox, LabelledSlice, LabelSchema, ReadState, SliceRef
 from core.store.slices import patient_of_name
 from core.store.workspace import SUFFIX, Workspace, workspace_file
 
@@ -156,9 +155,7 @@ def _grouping(kinds: Iterable[str]) -> tuple[str, list[str]]:
 
 
 def _dataset(labels: LabelFile) -> Dataset:
-    schema = LabelSchema(labels.root.name, ())
-    for c in labels.classes:
-        schema = schema.with_class(c.name, _color(c, schema), c.id)
+    schema = LabelSchema(labels.root.name, labels.classes)
     opener = _Opener()
     slices, kinds, notes = [], [], list(labels.notes)
     for record in labels.records:
@@ -190,10 +187,6 @@ def _id(schema: LabelSchema, name: str) -> int:
     found = schema.by_name(name)
     assert found is not None  # every reader lists the classes of its boxes
     return found.id
-
-
-def _color(given: LabelClass, schema: LabelSchema) -> str:
-    return given.color if given.color != LabelClass(1, "x").color else next_color(schema)
 
 
 def _group(record: Record, ref: SliceRef, labels: LabelFile) -> tuple[str, str]:

@@ -102,7 +102,7 @@ def export_dataset(
         cancel: Stops it and leaves nothing behind.
 
     Raises:
-        InputError: Unknown format, or `out` is in use.
+        InputError: Unknown format, no slices, or `out` is in use.
         VerificationFailed: What was written does not read back as what was meant; nothing is left.
         ExchangeError: It cannot be written (disk full, no permission), or a class is not in the schema.
         UnreadableFile: A slice to copy cannot be read.
@@ -112,6 +112,8 @@ def export_dataset(
         raise InputError(f"format {kind!r}: not one of {', '.join(FORMATS)}.")
     if images not in IMAGES:
         raise InputError(f"images {images!r}: not one of {', '.join(IMAGES)}.")
+    if not dataset.slices:
+        raise InputError(f"{dataset.name}: there is nothing to export, because no slice has been read.")
     out = out.absolute()
     _check_target(out)
     items, notes = _items(dataset, kind, images)

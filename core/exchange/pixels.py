@@ -40,7 +40,7 @@ def to_storable(pixels: NDArray[np.generic], *, eight_bit: bool) -> tuple[Stored
         return values.astype(np.uint16), Scale()
     if whole and high - low <= 65535:
         return (values - low).astype(np.uint16), Scale(1.0, low)
-    slope = (high - low) / 65535
+    slope = (high - low) / 65535 or 1.0  # all equal: any slope will do
     return np.round((values - low) / slope).astype(np.uint16), Scale(slope, low)
 
 

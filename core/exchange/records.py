@@ -13,6 +13,7 @@ from typing import Any
 
 from core.errors import UnreadableFile
 from core.model import Box, LabelClass, LabelledSlice
+from core.store.schemas import PALETTE
 
 _MEGABYTE = 2**20
 
@@ -39,12 +40,12 @@ class Record:
         width: Columns where the file says.
         height: Rows where the file says.
         frame: 0-based frame of the image file.
-        relative: Boxes are fractions of width and height.
+        relative: `boxes` are fractions of width and height.
         image: The image file, where it was found.
         key: Slice key, where the file says.
         group: What belongs together in a split, where the file says.
         grouped_by: What the group is.
-        hard_negatives: Boxes that a reader rejected.
+        hard_negatives: Boxes that a reader rejected, in pixels.
     """
 
     name: str
@@ -99,18 +100,19 @@ class LabelFile:
 
 def pixel_boxes(record: Record, width: int, height: int) -> tuple[tuple[Box, str], ...]:
     """The record's boxes and class names on a slice of that size; what lies outside is cut off."""
-    return tuple((box, raw.name) for raw in record.boxes if (box := _pixels(raw, record, width, height)))
+    scale = (width, height) if record.relative else (1, 1)
+    placed = ((_placed(raw, scale, width, height), raw.name) for raw in record.boxes)
+    return tuple((box, name) for box, name in placed if box is not None)
 
 
 def hard_negative_boxes(record: Record, width: int, height: int) -> tuple[Box, ...]:
-    """The record's rejected boxes on a slice of that size."""
-    return tuple(
-        box for raw in record.hard_negatives if (box := _pixels(raw, record, width, height)) is not None
-    )
+    """The record's rejected boxes, which are always in pixels, on a slice of that size."""
+    placed = (_placed(raw, (1, 1), width, height) for raw in record.hard_negatives)
+    return tuple(box for box in placed if box is not None)
 
 
-def _pixels(raw: RawBox, record: Record, width: int, height: int) -> Box | None:
-    fx, fy = (width, height) if record.relative else (1, 1)
+def _placed(raw: RawBox, scale: tuple[int, int], width: int, height: int) -> Box | None:
+    fx, fy = scale
     try:
         return Box(raw.x1 * fx, raw.y1 * fy, raw.x2 * fx, raw.y2 * fy).clipped(width, height)
     except ValueError:
@@ -198,4 +200,5 @@ def unique_classes(pairs: list[tuple[int, str]]) -> tuple[tuple[LabelClass, ...]
     if len(set(ids)) != len(ids) or any(i < 1 for i in ids):
         notes.append("Class ids were counted anew from 1: those of the file are not unique and ≥ 1.")
         names = {name: i + 1 for i, name in enumerate(names)}
-    return tuple(LabelClass(i, name) for name, i in names.items()), notes
+    colors = (PALETTE[i % len(PALETTE)] for i in range(len(names)))
+    return tuple(LabelClass(i, n, c) for (n, i), c in zip(names.items(), colors, strict=True)), notes
