@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
-from PySide6.QtCore import QObject, Signal
+from PySide6.QtCore import QObject, QTimer, Signal
 
 from core.imaging.pixels import PixelCache
 from core.imaging.window import auto_window, default_window, presets
@@ -14,6 +14,9 @@ from gui.runner import JobOutcome, JobRunner, Lane, error_text
 from gui.session import Session
 
 Pixels = NDArray[np.float32]
+SLOW_MS = 150
+"""A slice that comes sooner is shown without saying "Loading" first, which would flicker."""
+
 PREFETCH = 3
 """Slices decoded ahead on either side of the one in view."""
 
@@ -42,6 +45,8 @@ class Display(QObject):
         self._chosen: dict[str, Window] = {}
         self._default: dict[str, Window] = {}
         self._inverted: set[str] = set()
+        self._waiting = QTimer(self, singleShot=True, interval=SLOW_MS)
+        self._waiting.timeout.connect(self.pixels_changed)
         session.place_changed.connect(self._show)
 
     @property
@@ -50,6 +55,11 @@ class Display(QObject):
         if self._pixels is not None and self._pixels[0] == self._session.current_slice_key:
             return self._pixels[1]
         return None
+
+    @property
+    def slow(self) -> bool:
+        """Whether the slice in view has kept the reader waiting long enough to say so."""
+        return self.pixels is None and not self._waiting.isActive()
 
     @property
     def unreadable(self) -> str:
@@ -114,10 +124,12 @@ class Display(QObject):
         cached = self._cache.peek(ref)
         if cached is not None and self._window_of(ref, series) is not None:
             self._pixels = (ref.key, cached)
+            self._waiting.stop()
             self._runner.cancel("pixels")
             self.pixels_changed.emit()
             self._prefetch()
         else:
+            self._waiting.start()
             self._load(ref, series)
 
     def _load(self, ref: SliceRef, series: Series) -> None:
@@ -149,6 +161,7 @@ class Display(QObject):
             if ref.key == self._session.current_slice_key:
                 self._pixels = (ref.key, pixels)
         if ref.key == self._session.current_slice_key and not outcome.cancelled:
+            self._waiting.stop()
             self.pixels_changed.emit()
             self._prefetch()
 

@@ -17,7 +17,7 @@ KIND_OF_ORIGIN = {
 }
 PROPOSAL_COLOR = "#9fb3c8"
 UNKNOWN_CLASS_COLOR = "#ffffff"
-WELCOME = "Open a folder of DICOM series or pictures: Ctrl+O, or drop it here"
+WELCOME = "Drop a folder of DICOM series or pictures here, or press Ctrl+O.\nTo look around first: File ▸ Open the demo study."
 NO_WINDOW = Window(0.5, 1.0)
 
 
@@ -30,7 +30,7 @@ def build_scene(desk: Desk) -> SliceScene:
     message = ""
     if display.unreadable:
         message = f"This slice cannot be shown.\n{display.unreadable}"
-    elif display.pixels is None or display.window is None:
+    elif display.slow:
         message = "Loading…"
     return SliceScene(
         pixels=display.pixels,
@@ -38,7 +38,7 @@ def build_scene(desk: Desk) -> SliceScene:
         inverted=display.inverted,
         spacing=ref.spacing,
         letters=orientation_letters(ref.geometry) if ref.geometry else None,
-        boxes=_boxes(desk, ref) if not message else (),
+        boxes=_boxes(desk, ref) if display.pixels is not None else (),
         selected=session.selected or None,
         corners=_corners(desk, ref, series),
         badges=_badges(desk, ref, series),

@@ -58,6 +58,7 @@ class MainWindow(QMainWindow):
 
     def __init__(self, desk: Desk, page: ViewerPage, status: StatusBar, geometry: QSettings) -> None:
         super().__init__()
+        self.actions_by_id: dict[str, QAction] = {}
         self.setWindowTitle("Overread")
         self.setAcceptDrops(True)
         self._desk = desk
@@ -66,10 +67,10 @@ class MainWindow(QMainWindow):
         self._last_reason = REJECTION_REASONS[0]
         self.page = page
         self.context = Context(desk, self)
-        self.actions_by_id: dict[str, QAction] = {}
         self.setCentralWidget(page)
         self.setStatusBar(status)
         self._build_actions()
+        self._tint_icons()
         self._build_menus()
         self.toolbar = self._build_toolbar()
         app = QApplication.instance()
@@ -94,7 +95,7 @@ class MainWindow(QMainWindow):
         """A dock on the left."""
         dock = self._dock(title, panel)
         self.addDockWidget(Qt.DockWidgetArea.LeftDockWidgetArea, dock)
-        self.resizeDocks([dock], [320], Qt.Orientation.Horizontal)
+        self.resizeDocks([dock], [330], Qt.Orientation.Horizontal)
         return dock
 
     def add_right(self, panels: dict[str, QWidget]) -> QTabWidget:
@@ -136,11 +137,20 @@ class MainWindow(QMainWindow):
             )
             action.setStatusTip(command.help)
             action.setCheckable(command.checked is not None)
-            if command.icon:
-                action.setIcon(icon(command.icon))
             action.triggered.connect(self._runner_of(command))
             self.addAction(action)
             self.actions_by_id[command.id] = action
+
+    def _tint_icons(self) -> None:
+        for command in COMMANDS:
+            if command.icon:
+                self.actions_by_id[command.id].setIcon(icon(command.icon))
+
+    def changeEvent(self, event: QEvent) -> None:
+        """Draw the icons in the colours of another theme."""
+        super().changeEvent(event)
+        if event.type() == QEvent.Type.PaletteChange and self.actions_by_id:
+            self._tint_icons()
 
     def _runner_of(self, command: Command) -> Callable[[], None]:
         def run() -> None:

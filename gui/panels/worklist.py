@@ -30,7 +30,7 @@ from gui.actions import Desk
 from gui.runner import JobOutcome, JobRunner, Lane
 
 THUMBNAIL = 44
-COLUMNS = ("Series", "State", "Slices", "Boxes")
+COLUMNS = ("Series", "State", "Slices")
 STATE_TEXT = {
     SeriesState.UNREAD: "○ unread",
     SeriesState.IN_PROGRESS: "◐ started",
@@ -137,7 +137,14 @@ def _name(row: Row) -> str:
 
 def _text(row: Row, column: int) -> str:
     title = f"{_name(row)}\n{row.series.study_label}".rstrip()
-    return (title, STATE_TEXT[row.state], str(len(row.series.slices)), str(row.boxes or ""))[column]
+    return (title, _state(row), str(len(row.series.slices)))[column]
+
+
+def _state(row: Row) -> str:
+    boxes = f"\n{row.boxes} box{'' if row.boxes == 1 else 'es'}" if row.boxes else ""
+    if row.state is SeriesState.READ and not row.boxes:
+        boxes = "\nno finding"
+    return STATE_TEXT[row.state] + boxes
 
 
 def _tooltip(row: Row, column: int) -> str:
@@ -148,7 +155,7 @@ def _tooltip(row: Row, column: int) -> str:
 
 def _sort_value(row: Row, column: int) -> str | int:
     state = list(SeriesState).index(row.state)
-    return (_name(row).lower(), state, len(row.series.slices), row.boxes)[column]
+    return (_name(row).lower(), state, len(row.series.slices))[column]
 
 
 def _filter_text(row: Row, column: int) -> str:
@@ -208,7 +215,7 @@ class WorklistPanel(QWidget):
         table.verticalHeader().setDefaultSectionSize(THUMBNAIL + 6)
         header = table.horizontalHeader()
         header.setSectionResizeMode(0, QHeaderView.ResizeMode.Stretch)
-        for column, width in ((1, 84), (2, 52), (3, 52)):
+        for column, width in ((1, 84), (2, 50)):
             header.setSectionResizeMode(column, QHeaderView.ResizeMode.Fixed)
             header.resizeSection(column, width)
         table.setTabKeyNavigation(False)
