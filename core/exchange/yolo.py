@@ -64,10 +64,12 @@ def find_data_yaml(path: Path) -> Path | None:
     if path.is_file():
         return path if path.suffix.lower() in (".yaml", ".yml") else None
     folders = [path]
-    if (path / "labels").is_dir() or path.name in ("labels", "images"):
+    if path.name in ("labels", "images"):
         folders += [path.parent, path.parent.parent]
     elif path.parent.name in ("labels", "images"):
         folders.append(path.parent.parent)
+    elif (path / "labels").is_dir():
+        folders.append(path.parent)
     return next((f / DATA for f in folders if (f / DATA).is_file()), None)
 
 

@@ -79,6 +79,6 @@ names = st.text(
 
 @given(st.lists(names, min_size=1, max_size=5))
 def test_any_names_survive(tmp_path_factory: pytest.TempPathFactory, found: list[str]) -> None:
-    path = tmp_path_factory.getbasetemp() / "data.yaml"
+    path = tmp_path_factory.mktemp("names") / "data.yaml"
     path.write_text(write_data_yaml(found, "a comment"), encoding="utf-8")
     assert read_data_yaml(path).names == tuple(found)
