@@ -36,8 +36,7 @@ def export_workspace(workspace: Path, kind: str, out: Path, *, images: str, prog
     if not dataset.slices:
         raise InputError(f"{workspace}: nothing has been read yet; sign off slices in the window first.")
     cache = PixelCache(CACHE_BYTES)
-    report = export_dataset(dataset, kind, out, images=images, load=cache.get, progress=progress)
-    return "\n".join([report.to_text(), *dataset.notes])
+    return export_dataset(dataset, kind, out, images=images, load=cache.get, progress=progress).to_text()
 
 
 def import_into_workspace(source: Path, workspace: Path, kind: str | None, found: Catalog | None) -> str:

@@ -1,4 +1,4 @@
-"""`overread.json`: what an export of ours holds, beside the label files of whichever format.
+"""`manifest.json`: what an export of ours holds, beside the label files of whichever format.
 
 It is what makes a round trip exact: slice keys, frames, groups, rejected boxes, the schema's stable ids, the
 mapping from copied pictures back to rescaled pixels, and the hashes of the label files.
@@ -21,7 +21,7 @@ from core.exchange.pixels import Scale
 from core.exchange.records import Item, LabelFile, RawBox, Record, inside, read_json
 from core.model import Dataset, LabelClass
 
-NAME = "overread.json"
+NAME = "manifest.json"
 VERSION = 1
 
 
@@ -94,7 +94,7 @@ def write_manifest(
 
 
 def read_manifest(folder: Path) -> Manifest | None:
-    """The manifest of an export of ours, or None where there is none.
+    """The manifest of an export of ours, or None where there is none (other programs use the name too).
 
     Raises:
         UnreadableFile: It is damaged, or of a later version.
@@ -103,6 +103,8 @@ def read_manifest(folder: Path) -> Manifest | None:
     if not path.is_file():
         return None
     tree = read_json(path)
+    if "overread" not in tree:
+        return None
     try:
         if tree["overread"] > VERSION:
             raise UnreadableFile(path, f"was written by a later Overread (version {tree['overread']})")

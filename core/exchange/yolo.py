@@ -23,8 +23,8 @@ def write_yolo(folder: Path, items: Sequence[Item], schema: LabelSchema, info: d
     """Write `data.yaml` and `labels/`; returns the label files."""
     index = {c.id: i for i, c in enumerate(schema.classes)}
     comment = (
-        f"Written by Overread. Images: {info['images']}; overread.json names the file and frame of every "
-        "label file.\n# There is no val: split by the groups in overread.json, no patient on both sides."
+        f"Written by Overread. Images: {info['images']}; manifest.json names the file and frame of every "
+        "label file.\n# There is no val: split by the groups in manifest.json, no patient on both sides."
     )
     data = folder / DATA
     data.write_text(write_data_yaml([c.name for c in schema.classes], comment), encoding="utf-8")

@@ -181,7 +181,7 @@ def test_a_copied_exports_manifest_leads_nowhere_else(tmp_path: Path) -> None:
         "overread": 1, "format": "coco", "images": "copy", "grouped_by": "file", "files": {},
         "schema": {"name": "s", "classes": []}, "slices": [said],
     }  # fmt: skip
-    (folder / "overread.json").write_text(json.dumps(tree))
+    (folder / "manifest.json").write_text(json.dumps(tree))
     assert load_dataset(folder).slices == ()
 
 

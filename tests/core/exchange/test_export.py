@@ -65,7 +65,7 @@ def test_only_read_slices_are_exported_and_the_rest_is_counted(tmp_path: Path) -
 def test_a_read_slice_without_boxes_is_an_explicit_negative(kind: str, tmp_path: Path) -> None:
     report = export_dataset(dataset(one_slice()), kind, tmp_path / "out", images="reference", load=no_pixels)
     assert (report.slices, report.negatives, report.boxes) == (1, 1, 0)
-    manifest = json.loads((tmp_path / "out" / "overread.json").read_text())
+    manifest = json.loads((tmp_path / "out" / "manifest.json").read_text())
     assert manifest["counts"] == {
         "slices": 1, "boxes": 0, "negatives": 1, "unread_left_out": 5,
         "per_class": {"tumour": 0, "gliome à 3 ans": 0, "x, y": 0},
@@ -129,7 +129,7 @@ def test_what_is_needed_to_use_a_copy_is_in_the_manifest(tmp_path: Path) -> None
     report = export_dataset(
         dataset(one), "voc", tmp_path / "out", images="copy", load=lambda ref: flat(ref) - 1000
     )
-    manifest = json.loads((tmp_path / "out" / "overread.json").read_text())
+    manifest = json.loads((tmp_path / "out" / "manifest.json").read_text())
     (said,) = manifest["slices"]
     assert said["key"] == "raster:1#0"
     assert said["group"] == "g"

@@ -261,13 +261,21 @@ def test_nothing_to_import(tmp_path: Path, name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "manifest", ["{", "[]", '{"overread": 1}', '{"overread": 99}', '{"overread": 1, "slices": 3}']
+    "manifest", ["{", '{"overread": 1}', '{"overread": 99}', '{"overread": 1, "slices": 3}']
 )
 def test_a_damaged_manifest_is_named(tmp_path: Path, manifest: str) -> None:
     write_coco(tmp_path / "annotations.json", [image(1, "1.png")], [])
-    (tmp_path / "overread.json").write_text(manifest)
-    with pytest.raises(OverreadError, match=r"overread\.json"):
+    (tmp_path / "manifest.json").write_text(manifest)
+    with pytest.raises(OverreadError, match=r"manifest\.json"):
         import_annotations(tmp_path, None, SCHEMA_4, [])
+
+
+def test_a_manifest_of_another_program_is_passed_over(tmp_path: Path) -> None:
+    write_coco(tmp_path / "annotations.json", [image(1, "1.png")], [box_row(1, 1)])
+    (tmp_path / "manifest.json").write_text('{"name": "a web page"}')
+    assert list(import_annotations(tmp_path, None, SCHEMA_4, [slice_ref("k", "/a/1.png")]).annotations) == [
+        "k"
+    ]
 
 
 def test_a_second_import_adds_only_what_is_new(tmp_path: Path) -> None:

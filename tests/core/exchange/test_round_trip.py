@@ -109,7 +109,7 @@ def test_a_copied_export_is_a_dataset_of_its_own(kind: str, with_manifest: bool,
     out = tmp_path / "out"
     export_dataset(given_set, kind, out, images="copy", load=lambda ref: open_reader(ref.path).pixels(0))
     if not with_manifest:
-        (out / "overread.json").unlink()
+        (out / "manifest.json").unlink()
     loaded = load_dataset(out)
     by_size = {s.ref.columns: s for s in loaded.slices}
     assert sorted(by_size) == [80, 81]
@@ -201,5 +201,5 @@ def test_yolo_counts_classes_from_0_and_names_them(scratch: Path) -> None:
     (file,) = (out / "labels").glob("*.txt")
     assert [float(v) for v in file.read_text().split()] == [2, 0.25, 0.25, 0.5, 0.5]
     assert '  2: "x, y"' in (out / "data.yaml").read_text()
-    manifest = json.loads((out / "overread.json").read_text())
+    manifest = json.loads((out / "manifest.json").read_text())
     assert [c["id"] for c in manifest["schema"]["classes"]] == [1, 3, 7]
