@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 import numpy as np
 from numpy.typing import NDArray
 from PySide6.QtCore import QObject, QTimer, Signal
 
+from core.errors import UnreadableFile
 from core.imaging.pixels import PixelCache
 from core.imaging.window import auto_window, default_window, presets
 from core.jobs import CancelToken, Progress
@@ -142,9 +145,7 @@ class Display(QObject):
                 return pixels, known
             if ref.windows or not series.is_stack:
                 return pixels, default_window(ref, pixels)
-            # From a slice that holds anatomy; the end slices are mostly air.
-            middle = series.slices[len(series.slices) // 2]
-            return pixels, auto_window(cache.get(middle), middle.padding)
+            return pixels, _stack_window(series, cache, cancel)
 
         def arrived(outcome: JobOutcome[tuple[Pixels, Window]]) -> None:
             self._arrived(ref, series, outcome)
@@ -182,6 +183,19 @@ class Display(QObject):
 
         # A slice that cannot be read says so when it is shown, not when it is fetched ahead.
         self._runner.submit(job, key="prefetch", lane=Lane.READ)
+
+
+def _stack_window(series: Series, cache: PixelCache, cancel: CancelToken) -> Window:
+    """A percentile window from a slice that holds anatomy: the middle one, or the nearest that can be read.
+
+    The end slices are mostly air.
+    """
+    middle = len(series.slices) // 2
+    for _, ref in sorted(enumerate(series.slices), key=lambda row: abs(row[0] - middle)):
+        cancel.check()
+        with suppress(UnreadableFile):
+            return auto_window(cache.get(ref), ref.padding)
+    return auto_window(np.empty(0, dtype=np.float32))
 
 
 def _default_key(ref: SliceRef, series: Series) -> str:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from PySide6.QtCore import QObject, Signal
 
-from core.edits import SetEdit, SliceRecord, mark_read, mark_unread, with_reading_states
+from core.edits import SetEdit, SliceRecord, entry_key, mark_read, mark_unread, with_reading_states
 from core.errors import EditConflict, InputError, StoreError
 from core.imaging.catalog import scan
 from core.jobs import CancelToken, Progress
@@ -16,7 +16,11 @@ from core.model import Annotation, Catalog, Series, Skipped, SliceRef
 from core.review.readings import next_unread
 from core.store.journal import JournalEntry
 from core.store.workspace import Workspace
+from gui.opened import Opened
 from gui.runner import JobOutcome, JobRunner, Lane, error_text
+
+REMEMBERED_AT_ONCE = 200
+"""Slices noted in the workspace in one transaction."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,11 +55,12 @@ class Session(QObject):
         self.workspace = workspace
         self.reader = reader
         self._runner = runner
+        self._opened_paths = Opened()
         self._kept: dict[str, Series] = {}
-        self._scans: dict[str, Catalog] = {}
         self._place: Place | None = None
         self._selected = ""
-        self._moved = False
+        self._pinned = False
+        self._noted: set[str] = set()
         self.current_label = workspace.schema.classes[0].id
 
     # -- opening -------------------------------------------------------------------------------------
@@ -73,50 +78,84 @@ class Session(QObject):
             return scan(paths, progress=progress, cancel=cancel, found=found)
 
         self._runner.submit(
-            job, key=key, lane=Lane.LONG, title="Opening", done=lambda outcome: self._opened(key, outcome)
+            job,
+            key=key,
+            lane=Lane.LONG,
+            title="Opening",
+            done=lambda outcome: self._scanned(key, paths, outcome),
         )
 
-    def _opened(self, key: str, outcome: JobOutcome[Catalog]) -> None:
-        if outcome.error is not None:
-            self.said.emit("error", error_text(outcome.error))
-        if outcome.cancelled:
-            self.said.emit("warning", "Opening was cancelled; what had been read by then stays open.")
-        if outcome.result is None:
-            return
-        self._found(key, outcome.result)
-        n_series, n_skipped = len(outcome.result.series), len(outcome.result.skipped)
-        n_slices = sum(len(s.slices) for s in outcome.result.series)
-        if n_series == 0:
-            reason = f" {n_skipped} files were left out; File ▸ Files left out says why." if n_skipped else ""
-            self.said.emit("warning", "No slice that can be shown was found there." + reason)
-            return
-        text = f"Opened {n_slices} slices in {n_series} series."
-        if n_skipped:
-            text += f" {n_skipped} files were left out (File ▸ Files left out)."
-        self.said.emit("info", text)
-        self._remember(outcome.result)
+    def _scanned(self, key: str, paths: Sequence[Path], outcome: JobOutcome[Catalog]) -> None:
+        catalog = outcome.result
+        if catalog is None:
+            catalog = self._opened_paths.cut_short(key)
+            if outcome.error is not None:
+                self.said.emit("error", error_text(outcome.error))
+            else:
+                self.said.emit("warning", "Opening was cancelled; what had been read by then stays open.")
+        else:
+            self._opened_paths.finish(key, catalog)
+            self._show_found()
+            self.said.emit(*_opened_text(paths, catalog))
+        self._remember(catalog)
 
     def _remember(self, catalog: Catalog) -> None:
-        try:
+        """Note where the slices are, a few at a time: an edit that comes meanwhile must not wait long."""
+        workspace = self.workspace
+
+        def job(progress: Progress, cancel: CancelToken) -> None:
             for series in catalog.series:
-                self.workspace.remember(series)
-        except StoreError as error:
-            self.said.emit("error", str(error))
+                for start in range(0, len(series.slices), REMEMBERED_AT_ONCE):
+                    cancel.check()
+                    workspace.remember(series.slices[start : start + REMEMBERED_AT_ONCE], series)
+
+        def done(outcome: JobOutcome[None]) -> None:
+            if outcome.error is not None:
+                self.said.emit("error", error_text(outcome.error))
+            elif not outcome.cancelled:
+                self._noted.update(s.key for series in catalog.series for s in series.slices)
+
+        self._runner.submit(job, key=f"remember:{id(catalog)}", lane=Lane.LONG, done=done)
+
+    def _note(self, slice_keys: Sequence[str]) -> None:
+        """Note slices before something is said of them, so that an export can always find them.
+
+        Raises:
+            StoreError: It is not on disk.
+        """
+        unknown = set(slice_keys) - self._noted
+        for series in self._kept.values() if unknown else ():
+            refs = [s for s in series.slices if s.key in unknown]
+            if refs:
+                self.workspace.remember(refs, series)
+                self._noted.update(s.key for s in refs)
 
     def _found(self, key: str, catalog: Catalog) -> None:
+        self._opened_paths.grow(key, catalog)
+        self._show_found()
+
+    def _show_found(self) -> None:
         in_view = self.current_slice_key
-        self._scans[key] = catalog
-        for series in catalog.series:
-            self._kept[series.uid] = series
-        if self._place is None and catalog.series:
-            self._place = Place(catalog.series[0].uid, 0)
-        elif self._place is not None and self._moved:
-            # More slices may have been sorted in before the one in view: a reader who has moved stays on it.
-            keys = [s.key for s in self._kept[self._place.series_uid].slices]
-            self._place = replace(self._place, index=keys.index(in_view) if in_view in keys else 0)
+        self._kept = self._opened_paths.series()
+        self._place = self._place_of(in_view)
         if self.current_slice_key != in_view:
+            self._selected = ""
             self.place_changed.emit()
+            self.selection_changed.emit()
         self.catalog_changed.emit()
+
+    def _place_of(self, in_view: str) -> Place | None:
+        """Where to be now that more is known: the first slice, or with a reader who has moved or marked."""
+        place = self._place
+        if place is not None and not self._pinned and place.series_uid in self._kept:
+            return replace(place, index=0)
+        # The same picture may lie in a folder twice: stay where it still is before looking for it.
+        if place is not None and self.current_slice_key == in_view:
+            return place
+        if place is not None and (found := self._find_slice(in_view, place.series_uid)) is not None:
+            return found
+        first = next(iter(self._kept.values()), None)
+        return Place(first.uid, 0) if first is not None else None
 
     @property
     def series(self) -> tuple[Series, ...]:
@@ -126,7 +165,7 @@ class Session(QObject):
     @property
     def skipped(self) -> tuple[Skipped, ...]:
         """Every file left out, and why."""
-        return tuple(s for catalog in self._scans.values() for s in catalog.skipped)
+        return self._opened_paths.skipped()
 
     # -- place ---------------------------------------------------------------------------------------
 
@@ -144,7 +183,9 @@ class Session(QObject):
     def current_slice(self) -> SliceRef | None:
         """The slice in view."""
         series = self.current_series
-        return series.slices[self._place.index] if series and self._place else None
+        if series is None or self._place is None or self._place.index >= len(series.slices):
+            return None
+        return series.slices[self._place.index]
 
     @property
     def current_slice_key(self) -> str:
@@ -159,7 +200,7 @@ class Session(QObject):
             return
         place = Place(series_uid, max(0, min(index, len(series.slices) - 1)))
         if place != self._place:
-            self._moved = True
+            self._pinned = True
             self._place = place
             self._selected = ""
             self.place_changed.emit()
@@ -180,7 +221,10 @@ class Session(QObject):
 
     def find_slice(self, slice_key: str) -> Place | None:
         """Where a slice is among what is open; the series in view is looked at first."""
-        here = self.current_series
+        return self._find_slice(slice_key, self._place.series_uid if self._place else "")
+
+    def _find_slice(self, slice_key: str, first_uid: str) -> Place | None:
+        here = self._kept.get(first_uid)
         for series in (*([here] if here else []), *self._kept.values()):
             for index, ref in enumerate(series.slices):
                 if ref.key == slice_key:
@@ -197,6 +241,7 @@ class Session(QObject):
     def select(self, box_id: str) -> None:
         """Select a box on the slice in view; "" for none."""
         if box_id != self._selected:
+            self._pinned = True
             self._selected = box_id
             self.selection_changed.emit()
 
@@ -219,12 +264,26 @@ class Session(QObject):
             Whether it is on disk. Where not, the reader has been told and nothing has changed.
         """
         try:
+            self._note(edit.slice_keys)
             entry = self.workspace.commit(with_reading_states(edit, self.workspace.annotations, self.reader))
         except (StoreError, EditConflict) as error:
             self.said.emit("error", str(error))
             return False
-        self.annotations_changed.emit(entry.slice_keys)
+        self._pinned = True
+        self._tell_of(entry)
         return True
+
+    def _tell_of(self, entry: JournalEntry) -> None:
+        if self._selected and self._is_gone(entry):
+            self.select("")
+        self.annotations_changed.emit(entry.slice_keys)
+
+    def _is_gone(self, entry: JournalEntry) -> bool:
+        """Whether the selected box is one that the entry took away."""
+        removed = {
+            entry_key(c.before) for c in entry.edit.changes if c.before is not None and c.after is None
+        }
+        return self._selected in removed and self._selected not in self.record.entries
 
     def undo(self) -> None:
         """Take the last edit back, wherever it was made, and show where."""
@@ -247,7 +306,7 @@ class Session(QObject):
             place = self.find_slice(entry.slice_keys[0])
             if place is not None:
                 self.go_to(place.series_uid, place.index)
-        self.annotations_changed.emit(entry.slice_keys)
+        self._tell_of(entry)
         self.said.emit("info", f"{word}: {entry.text}")
 
     # -- reading -------------------------------------------------------------------------------------
@@ -321,3 +380,18 @@ class Session(QObject):
             return False
         self.schema_changed.emit()
         return True
+
+
+def _opened_text(paths: Sequence[Path], catalog: Catalog) -> tuple[str, str]:
+    """Level and text of what there is to say about an opening."""
+    n_series, n_skipped = len(catalog.series), len(catalog.skipped)
+    n_slices = sum(len(s.slices) for s in catalog.series)
+    left_out = f" {_count(n_skipped, 'file')} left out: File ▸ Files left out says why." if n_skipped else ""
+    if n_series == 0:
+        where = str(paths[0]) if len(paths) == 1 else f"the {len(paths)} paths"
+        return "warning", f"{where}: no slice that can be shown was found there.{left_out}"
+    return "info", f"Opened {_count(n_slices, 'slice')} in {n_series} series.{left_out}"
+
+
+def _count(n: int, word: str) -> str:
+    return f"{n} {word}{'' if n == 1 else 's'}"
