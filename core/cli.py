@@ -23,7 +23,7 @@ from core.cli_support import (
     tell_notes,
 )
 from core.detection.base import DetectRequest
-from core.detection.config import TrainConfig
+from core.detection.config import LEAST_WIDTH, TrainConfig
 from core.detection.registry import ModelEntry
 from core.doctor import check
 from core.errors import Cancelled, InputError, OverreadError, UnreadableFile
@@ -190,7 +190,9 @@ def train(
     init_from: Annotated[str | None, typer.Option(help="Go on from this model (name or file).")] = None,
     pretrained: Annotated[Path | None, typer.Option(help="torchvision ResNet weights (safetensors).")] = None,
     depth: Annotated[int, typer.Option(help="ResNet depth: 18, 34 or 50.")] = 18,
-    width: Annotated[float, typer.Option(help="Factor on the standard channels; 1 for pretrained.")] = 0.5,
+    width: Annotated[
+        float, typer.Option(min=LEAST_WIDTH, help="Factor on the standard channels; 1 for pretrained.")
+    ] = 0.5,
     name: Annotated[str, typer.Option(help="Name of the model; default: the folder's.")] = "",
     resume: Annotated[bool, typer.Option(help="Go on with the run in --out.")] = False,
     register: Annotated[bool, typer.Option(help="Add the model to the registry.")] = False,

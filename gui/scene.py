@@ -17,7 +17,10 @@ KIND_OF_ORIGIN = {
 }
 PROPOSAL_COLOR = "#9fb3c8"
 UNKNOWN_CLASS_COLOR = "#ffffff"
-WELCOME = "Drop a folder of DICOM series or pictures here, or press Ctrl+O.\nTo look around first: File ▸ Open the demo study."
+WELCOME = (
+    "Drop a folder of DICOM series or pictures here, or press Ctrl+O.\n"
+    "To look around first: File ▸ Open the demo study."
+)
 NO_WINDOW = Window(0.5, 1.0)
 
 

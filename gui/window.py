@@ -95,7 +95,7 @@ class MainWindow(QMainWindow):
         """A dock on the left."""
         dock = self._dock(title, panel)
         self.addDockWidget(Qt.DockWidgetArea.LeftDockWidgetArea, dock)
-        self.resizeDocks([dock], [330], Qt.Orientation.Horizontal)
+        self.resizeDocks([dock], [350], Qt.Orientation.Horizontal)
         return dock
 
     def add_right(self, panels: dict[str, QWidget]) -> QTabWidget:
@@ -106,7 +106,7 @@ class MainWindow(QMainWindow):
             tabs.addTab(panel, title)
         dock = self._dock("Reading", tabs)
         self.addDockWidget(Qt.DockWidgetArea.RightDockWidgetArea, dock)
-        self.resizeDocks([dock], [420], Qt.Orientation.Horizontal)
+        self.resizeDocks([dock], [450], Qt.Orientation.Horizontal)
         return tabs
 
     def _dock(self, title: str, panel: QWidget) -> QDockWidget:

@@ -17,6 +17,8 @@ Load = Callable[[SliceRef], NDArray[np.float32]]
 
 _ARCHITECTURES = ("fast-rcnn", "rcnn")
 _CLASSES = ("one", "all")
+# With 8 or 12 channels, torch 2.14.1 corrupts memory in the backward pass of its threaded convolutions.
+LEAST_WIDTH = 0.25
 _PRECISIONS = ("auto", "float32", "bfloat16")
 
 
@@ -75,6 +77,8 @@ class TrainConfig:
             raise InputError(f"architecture {self.architecture!r} is not one of {', '.join(_ARCHITECTURES)}")
         if self.classes not in _CLASSES:
             raise InputError(f"classes {self.classes!r} is not one of {', '.join(_CLASSES)}")
+        if self.width < LEAST_WIDTH:
+            raise InputError(f"width {self.width} is below {LEAST_WIDTH}")
         if self.precision not in _PRECISIONS:
             raise InputError(f"precision {self.precision!r} is not one of {', '.join(_PRECISIONS)}")
         if self.image_size < 32 or self.image_size % 32:

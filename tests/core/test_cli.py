@@ -1,0 +1,238 @@
+"""The command line as others script against it: what is written, exit status, messages that name the file."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from core.cli import main
+from core.detection.registry import ModelRegistry
+from core.edits import create, mark_read
+from core.imaging.catalog import scan
+from core.imaging.dicom_write import write_phantom_dicom
+from core.imaging.phantom import Phantom, PhantomSpec, make_phantom, write_phantom_png
+from core.model import Annotation, Box, new_id
+from core.settings import home
+from core.store.workspace import Workspace
+
+SPEC = PhantomSpec(size=128, slices=12, lesions=5, seed=5)
+
+
+@pytest.fixture(scope="module")
+def phantom() -> Phantom:
+    return make_phantom(SPEC)
+
+
+@pytest.fixture(scope="module")
+def series(phantom: Phantom, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("series")
+    write_phantom_dicom(phantom, folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def pictures(phantom: Phantom, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("pictures")
+    write_phantom_png(phantom, folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def model(pictures: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A model trained for a moment: real weights, poor predictions."""
+    out = tmp_path_factory.mktemp("run")
+    words = ["train", str(pictures), "--out", str(out), "--budget-minutes", "0.5", "--epochs", "1"]
+    assert main([*words, "--width", "0.25", "--name", "tiny"]) == 0
+    return out / "model.safetensors"
+
+
+def read(path: Path) -> Any:
+    return json.loads(path.read_text(encoding="utf-8"))
+
+
+def workspace_with_a_reading(series: Path, path: Path) -> Path:
+    """Two slices read: one with a box, one without a finding."""
+    found = scan([series]).series[0]
+    with Workspace.open(path, reader="r") as workspace:
+        workspace.remember(found)
+        first = found.slices[0].key
+        workspace.commit(create(Annotation(new_id(), first, Box(10, 20, 40.5, 60), 2)))
+        edit = mark_read(workspace.annotations, [first, found.slices[1].key], "r")
+        assert edit is not None
+        workspace.commit(edit)
+    return path
+
+
+def test_info_writes_slices_in_reading_order_with_hashes(
+    series: Path, phantom: Phantom, tmp_path: Path
+) -> None:
+    (series / "note.txt").write_text("not a slice")
+    out = tmp_path / "info.json"
+    assert main(["info", str(series), "--json", str(out), "--pixels"]) == 0
+    report = read(out)
+    assert [Path(s["path"]).name for s in report["skipped"]] == ["note.txt"]
+    (found,) = report["series"]
+    assert found["modality"] == "MR"
+    heights = [s["position_mm"][2] for s in found["slices"]]
+    assert heights == sorted(heights)
+    truth = [hashlib.sha256(np.ascontiguousarray(v, "<f4").tobytes()).hexdigest() for v in phantom.volume]
+    assert [s["sha256"] for s in found["slices"]] == truth
+    assert found["slices"][0]["max"] == float(phantom.volume[0].max())
+
+
+def test_propose_writes_boxes_inside_the_slice_best_first(series: Path, tmp_path: Path) -> None:
+    out = tmp_path / "p.json"
+    assert main(["propose", str(series), "--out", str(out), "--limit", "7"]) == 0
+    report = read(out)
+    assert report["model"] is None
+    assert [i["slice"] for i in report["images"]] == list(range(SPEC.slices))
+    for image in report["images"]:
+        assert (image["width"], image["height"]) == (SPEC.size, SPEC.size)
+        assert len(image["proposals"]) <= 7
+        scores = [p[4] for p in image["proposals"]]
+        assert scores == sorted(scores, reverse=True)
+        for x1, y1, x2, y2, _ in image["proposals"]:
+            assert 0 <= x1 < x2 <= SPEC.size
+            assert 0 <= y1 < y2 <= SPEC.size
+
+
+def test_detect_writes_what_the_contract_says(series: Path, model: Path, tmp_path: Path) -> None:
+    out = tmp_path / "d.json"
+    assert main(["detect", str(series), "--out", str(out), "--model", str(model), "--proposals-too"]) == 0
+    report = read(out)
+    assert report["model"]["classes"] == ["glioma", "meningioma"]
+    assert report["model"]["identity"].split("@")[1]
+    assert len(report["images"]) == SPEC.slices
+    for image in report["images"]:
+        assert image["ms"] > 0
+        assert "proposals" in image
+        for found in image["detections"]:
+            assert found["label"] in report["model"]["classes"]
+            assert 0 <= found["score"] <= 1
+
+
+def test_min_score_leaves_weaker_ones_out(series: Path, model: Path, tmp_path: Path) -> None:
+    out = tmp_path / "d.json"
+    words = ["detect", str(series), "--out", str(out), "--model", str(model), "--min-score", "0.9999"]
+    assert main(words) == 0
+    assert all(d["score"] >= 0.9999 for i in read(out)["images"] for d in i["detections"])
+
+
+def test_evaluate_writes_figures(pictures: Path, model: Path, tmp_path: Path) -> None:
+    out = tmp_path / "e.json"
+    words = ["evaluate", str(pictures), "--model", str(model), "--out", str(out), "--resamples", "20"]
+    assert main([*words, "--per-patient"]) == 0
+    report = read(out)
+    assert {"ap50", "ap50_95", "per_class", "froc", "n_images", "ci95", "per_group"} <= set(report)
+    assert report["n_images"] == SPEC.slices
+    assert 0 <= report["ap50"] <= 1
+    assert main([*words, "--classes", "one"]) == 0
+    assert list(read(out)["per_class"]) == ["tumour"]
+
+
+def test_models_are_added_promoted_and_rolled_back(model: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["models", "add", str(model), "--name", "a"]) == 0
+    assert main(["models", "add", str(model), "--name", "b"]) == 0
+    assert main(["models", "promote", "a"]) == 0
+    assert main(["models", "promote", "b"]) == 0
+    assert main(["models", "rollback"]) == 0
+    current = ModelRegistry(home() / "models").current()
+    assert current is not None
+    assert current.name == "a"
+    capsys.readouterr()
+    assert main(["models"]) == 0
+    assert "* a" in capsys.readouterr().out
+    assert main(["models", "show", "a"]) == 0
+    assert "glioma" in capsys.readouterr().out
+
+
+def test_a_model_cut_short_is_named(
+    model: Path, series: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    cut = tmp_path / "cut.safetensors"
+    cut.write_bytes(model.read_bytes()[:-100])
+    assert main(["models", "add", str(cut)]) == 1
+    assert main(["detect", str(series), "--model", str(cut), "--out", str(tmp_path / "d.json")]) == 1
+    assert "cut.safetensors" in capsys.readouterr().err
+    assert not (tmp_path / "d.json").exists()
+
+
+@pytest.mark.parametrize("kind", ["coco", "yolo", "voc"])
+def test_export_then_import_gives_the_same_boxes(series: Path, tmp_path: Path, kind: str) -> None:
+    source = workspace_with_a_reading(series, tmp_path / "a.overread")
+    out, target = tmp_path / kind, tmp_path / "b.overread"
+    assert main(["export", "--workspace", str(source), "--format", kind, "--out", str(out)]) == 0
+    assert main(["import", str(out), "--workspace", str(target), "--slices", str(series)]) == 0
+    with Workspace.open(source, reader="r") as a, Workspace.open(target, reader="r") as b:
+        before = [(x.slice_key, x.label_id, x.box.as_tuple()) for x in a.annotations.annotations()]
+        after = [(x.slice_key, x.label_id, x.box.as_tuple()) for x in b.annotations.annotations()]
+    assert [x[:2] for x in after] == [x[:2] for x in before]
+    assert np.allclose([x[2] for x in after], [x[2] for x in before], atol=1e-6)
+    assert main(["verify", str(target)]) == 0
+
+
+def test_training_on_a_workspace_that_holds_too_little_says_so(
+    series: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    source = workspace_with_a_reading(series, tmp_path / "a.overread")
+    assert main(["train", str(source), "--out", str(tmp_path / "run")]) == 1
+    assert "too few" in capsys.readouterr().err
+
+
+def test_snapshot_draws_the_slice(series: Path, tmp_path: Path) -> None:
+    source = workspace_with_a_reading(series, tmp_path / "a.overread")
+    out = tmp_path / "key.png"
+    words = ["snapshot", str(series), "--slice", "1", "--out", str(out), "--workspace", str(source)]
+    assert main(words) == 0
+    picture = np.asarray(Image.open(out).convert("RGB")).astype(int)
+    assert picture.shape[2] == 3
+    coloured = np.abs(picture[..., 0] - picture[..., 2]) > 60
+    assert coloured.any(), "the annotation is drawn in its class's colour"
+    assert main(["snapshot", str(series), "--slice", "99", "--out", str(out)]) == 1
+
+
+@pytest.mark.parametrize(
+    ("words", "status"),
+    [
+        (["propose"], 2),
+        (["propose", "x", "--out"], 2),
+        (["propose", "nowhere", "--out", "f.json"], 1),
+        (["detect", "nowhere", "--out", "f.json", "--model", "none"], 1),
+        (["evaluate", "nowhere", "--model", "none", "--out", "f.json"], 1),
+        (["export", "--workspace", "none", "--format", "coco", "--out", "o"], 1),
+        (["models", "promote", "none"], 1),
+        (["--help"], 0),
+        (["train", "--help"], 0),
+    ],
+)
+def test_exit_status(words: list[str], status: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert main(words) == status
+    assert not (tmp_path / "f.json").exists()
+
+
+def test_a_failure_names_the_file(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    bad = tmp_path / "notes.dcm"
+    bad.write_text("this is text")
+    assert main(["propose", str(tmp_path), "--out", str(tmp_path / "f.json")]) == 1
+    assert "notes.dcm" in capsys.readouterr().err
+
+
+def test_paths_alone_open_the_window(series: Path) -> None:
+    asked: list[tuple[list[Path], bool, Path | None]] = []
+
+    def window(paths: Any, demo: bool, workspace: Path | None) -> int:
+        asked.append((list(paths), demo, workspace))
+        return 0
+
+    assert main([str(series)], open_window=window) == 0
+    assert main([], open_window=window) == 0
+    assert main(["demo"], open_window=window) == 0
+    assert asked == [([series], False, None), ([], False, None), ([], True, None)]
+    assert main([str(series)]) == 1, "core alone has no window"
