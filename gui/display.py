@@ -17,6 +17,7 @@ from gui.runner import JobOutcome, JobRunner, Lane, error_text
 from gui.session import Session
 
 Pixels = NDArray[np.float32]
+Loaded = tuple[Pixels, Window | None]
 SLOW_MS = 150
 """A slice that comes sooner is shown without saying "Loading" first, which would flicker."""
 
@@ -47,10 +48,12 @@ class Display(QObject):
         self._unreadable: dict[str, str] = {}
         self._chosen: dict[str, Window] = {}
         self._default: dict[str, Window] = {}
+        self._default_of: dict[str, int] = {}
         self._inverted: set[str] = set()
         self._waiting = QTimer(self, singleShot=True, interval=SLOW_MS)
         self._waiting.timeout.connect(self.pixels_changed)
         session.place_changed.connect(self._show)
+        session.catalog_changed.connect(self._series_grew)
 
     @property
     def pixels(self) -> Pixels | None:
@@ -125,7 +128,11 @@ class Display(QObject):
         if ref is None or series is None:
             return
         cached = self._cache.peek(ref)
-        if cached is not None and self._window_of(ref, series) is not None:
+        if (
+            cached is not None
+            and self._window_of(ref, series) is not None
+            and not self._outgrown(ref, series)
+        ):
             self._pixels = (ref.key, cached)
             self._waiting.stop()
             self._runner.cancel("pixels")
@@ -135,29 +142,47 @@ class Display(QObject):
             self._waiting.start()
             self._load(ref, series)
 
-    def _load(self, ref: SliceRef, series: Series) -> None:
-        cache, known = self._cache, self._window_of(ref, series)
+    def _series_grew(self) -> None:
+        ref, series = self._session.current_slice, self._session.current_series
+        if ref is not None and series is not None and self._outgrown(ref, series):
+            self._load(ref, series)
 
-        def job(progress: Progress, cancel: CancelToken) -> tuple[Pixels, Window]:
+    def _outgrown(self, ref: SliceRef, series: Series) -> bool:
+        """Whether a stack's window was found when half of it was not there yet: that half may be air."""
+        known = self._default_of.get(_default_key(ref, series))
+        return (
+            known is not None
+            and series.is_stack
+            and not ref.windows
+            and series.uid not in self._chosen
+            and len(series.slices) >= 2 * known
+        )
+
+    def _load(self, ref: SliceRef, series: Series) -> None:
+        cache = self._cache
+        find = self._window_of(ref, series) is None or self._outgrown(ref, series)
+
+        def job(progress: Progress, cancel: CancelToken) -> Loaded:
             pixels = cache.get(ref)
             cancel.check()
-            if known is not None:
-                return pixels, known
+            if not find:
+                return pixels, None
             if ref.windows or not series.is_stack:
                 return pixels, default_window(ref, pixels)
             return pixels, _stack_window(series, cache, cancel)
 
-        def arrived(outcome: JobOutcome[tuple[Pixels, Window]]) -> None:
+        def arrived(outcome: JobOutcome[Loaded]) -> None:
             self._arrived(ref, series, outcome)
 
         self._runner.submit(job, key="pixels", lane=Lane.READ, done=arrived)
 
-    def _arrived(self, ref: SliceRef, series: Series, outcome: JobOutcome[tuple[Pixels, Window]]) -> None:
+    def _arrived(self, ref: SliceRef, series: Series, outcome: JobOutcome[Loaded]) -> None:
         if outcome.error is not None:
             self._unreadable[ref.key] = error_text(outcome.error)
         if outcome.result is not None:
             pixels, window = outcome.result
-            self._default.setdefault(_default_key(ref, series), window)
+            if window is not None:
+                self._keep_default(ref, series, window)
             self._unreadable.pop(ref.key, None)
             if ref.key == self._session.current_slice_key:
                 self._pixels = (ref.key, pixels)
@@ -165,6 +190,13 @@ class Display(QObject):
             self._waiting.stop()
             self.pixels_changed.emit()
             self._prefetch()
+
+    def _keep_default(self, ref: SliceRef, series: Series, window: Window) -> None:
+        key = _default_key(ref, series)
+        self._default_of[key] = len(series.slices)
+        if self._default.get(key) != window:
+            self._default[key] = window
+            self.window_changed.emit()
 
     def _prefetch(self) -> None:
         series, place, cache = self._session.current_series, self._session.place, self._cache

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from PySide6.QtCore import QObject, Signal
@@ -10,7 +11,7 @@ from core.detection.base import Detector, DetectRequest, DetectResult
 from core.detection.operating_point import OperatingPoint, ShownDetection, detections_at, undecided
 from core.detection.registry import ModelEntry, ModelRegistry
 from core.edits import SliceRecord
-from core.errors import ModelError, ModelMismatch
+from core.errors import ModelError, ModelMismatch, OverreadError
 from core.imaging.pixels import PixelCache
 from core.jobs import CancelToken, Progress
 from core.model import LabelSchema, SliceRef
@@ -77,8 +78,12 @@ class Engine(QObject):
         self._results: dict[tuple[str, str], DetectResult] = {}
         self._answers: dict[str, tuple[Question, tuple[ShownDetection, ...]]] = {}
         self._failed: dict[str, str] = {}
-        self._wanted: set[str] = set()
+        self._asked: dict[str, SliceRef] = {}
+        self._ahead_of: dict[str, SliceRef] = {}
+        self._total = 0
         self._running = ""
+        self._series_ahead = ""
+        self._stopped_in = ""
         session.place_changed.connect(self._look_ahead)
         session.catalog_changed.connect(self._look_ahead)
 
@@ -96,7 +101,11 @@ class Engine(QObject):
 
     def use_current_model(self) -> None:
         """Load the model that the registry names as current."""
-        entry = self.registry.current()
+        try:
+            entry = self.registry.current()
+        except OverreadError as error:
+            self._session.said.emit("error", str(error))
+            return
         if entry is None:
             self._session.said.emit("warning", "There is no model yet: train one, or add one with Models.")
             return
@@ -114,19 +123,23 @@ class Engine(QObject):
             if outcome.error is not None:
                 self._session.said.emit("error", error_text(outcome.error))
             if outcome.result is not None:
-                self._install(entry, outcome.result)
+                self.install(entry, outcome.result)
 
         self._runner.submit(job, key=LOAD, lane=Lane.ENGINE, title=f"Loading {entry.name}", done=loaded)
 
-    def _install(self, entry: ModelEntry, detector: Detector) -> None:
+    def install(self, entry: ModelEntry, detector: Detector) -> None:
+        """Put a loaded model in use; one for other classes is refused and the old one stays."""
         try:
             detector.bind(self._session.workspace.schema)
         except ModelMismatch as error:
             self._session.said.emit("error", str(error))
             return
-        self.stop()
+        self._drop_work()
         self._detector, self._entry = detector, entry
         self._failed.clear()
+        self._stopped_in = ""
+        if self._session.selected not in self._session.record.entries:
+            self._session.select("")  # a prediction of the model before
         self.model_changed.emit()
         self._look_ahead()
 
@@ -181,23 +194,34 @@ class Engine(QObject):
         ref = self._session.current_slice
         if ref is None or not self._has_model():
             return
-        self._forget(ref.key)
-        self._wanted.add(ref.key)
-        self._next()
+        self._ask([ref])
 
     def detect_series(self) -> None:
-        """Run the model on every slice of the series in view that has no result yet."""
+        """Run the model on every slice of the series in view without a result, wherever the reader goes."""
         series = self._session.current_series
         if series is None or not self._has_model():
             return
-        for ref in series.slices:
+        self._ask([ref for ref in series.slices if self.result(ref.key) is None])
+
+    def _ask(self, refs: Sequence[SliceRef]) -> None:
+        for ref in refs:
             self._failed.pop(ref.key, None)
-        self._wanted |= {s.key for s in series.slices if self.result(s.key) is None}
+            self._asked[ref.key] = ref
         self._next()
 
     def stop(self) -> None:
-        """Stop computing; the slice at work is dropped within a second."""
-        self._wanted.clear()
+        """Stop computing; the slice at work is dropped within a second.
+
+        Looking ahead rests until another series is in view or it is switched on again.
+        """
+        series = self._session.current_series
+        self._stopped_in = series.uid if series else ""
+        self._drop_work()
+
+    def _drop_work(self) -> None:
+        self._asked.clear()
+        self._ahead_of.clear()
+        self._total = 0
         self._runner.cancel(DETECT)
         self.work_changed.emit(0, 0, "")
 
@@ -205,10 +229,12 @@ class Engine(QObject):
         """Detect ahead of the reader, or only when asked."""
         self.ahead = ahead
         self._settings.set("engine.ahead", ahead)
+        self._stopped_in = ""
         if ahead:
             self._look_ahead()
         else:
-            self.stop()
+            self._drop_work()
+        self.point_changed.emit()
 
     def _has_model(self) -> bool:
         if self._detector is None:
@@ -217,38 +243,40 @@ class Engine(QObject):
             self._session.said.emit("warning", text)
         return self._detector is not None
 
-    def _forget(self, slice_key: str) -> None:
-        self._failed.pop(slice_key, None)
-        if self._detector is not None:
-            self._results.pop((self._detector.identity, slice_key), None)
-
     def _look_ahead(self) -> None:
         series = self._session.current_series
-        if not self.ahead or self._detector is None or series is None:
+        if not self.ahead or self._detector is None or series is None or series.uid == self._stopped_in:
             return
-        # Only the series in view: what the reader has left is not worth the wait.
-        self._wanted = {
-            s.key for s in series.slices if self.result(s.key) is None and s.key not in self._failed
+        if series.uid != self._series_ahead:
+            self._series_ahead, self._stopped_in, self._total = series.uid, "", 0
+        # Only the series in view: what the reader has left is not worth the wait, unless it was asked for.
+        self._ahead_of = {
+            s.key: s for s in series.slices if self.result(s.key) is None and s.key not in self._failed
         }
         self._next()
 
     def _nearest(self) -> SliceRef | None:
+        """The wanted slice nearest to the one in view; then what was asked for in other series."""
         series, place = self._session.current_series, self._session.place
-        if series is None or place is None:
-            return None
-        open_ones = [(abs(i - place.index), i) for i, s in enumerate(series.slices) if s.key in self._wanted]
-        return series.slices[min(open_ones)[1]] if open_ones else None
+        wanted = self._asked.keys() | self._ahead_of.keys()
+        if series is not None and place is not None:
+            near = [(abs(i - place.index), i) for i, s in enumerate(series.slices) if s.key in wanted]
+            if near:
+                return series.slices[min(near)[1]]
+        return next(iter(self._asked.values()), None)
 
     def _next(self) -> None:
-        ref, detector = self._nearest(), self._detector
-        series = self._session.current_series
-        if self._running or detector is None or series is None:
+        detector = self._detector
+        if self._running or detector is None:
             return
+        ref = self._nearest()
         if ref is None:
+            self._total = 0
             self.work_changed.emit(0, 0, "")
             return
-        total = len(series.slices)
-        self.work_changed.emit(total - len(self._wanted), total, "Detecting")
+        left = len(self._asked.keys() | self._ahead_of.keys())
+        self._total = max(self._total, left)
+        self.work_changed.emit(self._total - left, self._total, "Detecting")
         self._running = ref.key
         cache = self._cache
 
@@ -257,18 +285,29 @@ class Engine(QObject):
             cancel.check()
             return detector.detect(request, cancel=cancel)
 
-        self._runner.submit(job, key=DETECT, lane=Lane.ENGINE, done=lambda o: self._arrived(ref.key, o))
+        self._runner.submit(
+            job,
+            key=DETECT,
+            lane=Lane.ENGINE,
+            done=lambda outcome: self._arrived(ref.key, detector.identity, outcome),
+        )
 
-    def _arrived(self, slice_key: str, outcome: JobOutcome[DetectResult]) -> None:
+    def _arrived(self, slice_key: str, model: str, outcome: JobOutcome[DetectResult]) -> None:
         self._running = ""
-        if not outcome.cancelled:
-            self._wanted.discard(slice_key)
         if outcome.result is not None:
             # By the slice and model it is for, whatever is on screen or in use by now.
-            self._results[outcome.result.model, outcome.result.slice_key] = outcome.result
-        if outcome.error is not None:
-            self._failed[slice_key] = error_text(outcome.error)
-            if isinstance(outcome.error, ModelError):
-                self._session.said.emit("error", error_text(outcome.error))
+            self._results[model, slice_key] = outcome.result
+        # What another model did to a slice says nothing about what this one has still to do.
+        if self._detector is not None and model == self._detector.identity and not outcome.cancelled:
+            self._asked.pop(slice_key, None)
+            self._ahead_of.pop(slice_key, None)
+            if outcome.error is not None:
+                self._fail(slice_key, model, outcome.error)
         self.results_changed.emit(slice_key)
         self._next()
+
+    def _fail(self, slice_key: str, model: str, error: Exception) -> None:
+        self._failed[slice_key] = error_text(error)
+        self._results.pop((model, slice_key), None)
+        if isinstance(error, ModelError):
+            self._session.said.emit("error", error_text(error))
