@@ -47,7 +47,11 @@ def best_class(
 
 
 def clip_boxes(boxes: Tensor, width: float, height: float) -> Tensor:
-    """Boxes moved inside the image, each side at least one pixel, so that all of them stay boxes."""
+    """Boxes moved inside the image, each side at least one pixel, so that all of them stay boxes.
+
+    NaN becomes 0: torchvision's RoIAlign crashes on it, where a diverged run should end with a message.
+    """
+    boxes = torch.nan_to_num(boxes)
     x1 = boxes[:, 0].clamp(0.0, width - _LEAST_SIDE)
     y1 = boxes[:, 1].clamp(0.0, height - _LEAST_SIDE)
     x2 = torch.maximum(boxes[:, 2].clamp(max=width), x1 + _LEAST_SIDE)
