@@ -120,6 +120,13 @@ def select_next_box(desk: Desk) -> None:
         session.select(ids[at % len(ids)])
 
 
+def sign_off(desk: Desk, *, no_finding: bool = False) -> None:
+    """Sign off, and say how many predictions were left undecided."""
+    left = sum(len(desk.engine.undecided(key)) for key in desk.session.reading_keys)
+    if desk.session.sign_off(no_finding=no_finding) and left:
+        desk.session.said.emit("warning", f"Signed off with {left} predictions left undecided.")
+
+
 def step_prediction(desk: Desk, by: int) -> None:
     """Go to the next (+1) or previous (-1) undecided prediction of the series, over slices."""
     session = desk.session

@@ -45,11 +45,11 @@ def _close(context: Context) -> None:
 
 
 def _sign_off(context: Context) -> None:
-    context.desk.session.sign_off()
+    actions.sign_off(context.desk)
 
 
 def _no_finding(context: Context) -> None:
-    context.desk.session.sign_off(no_finding=True)
+    actions.sign_off(context.desk, no_finding=True)
 
 
 COMMANDS: tuple[Command, ...] = (

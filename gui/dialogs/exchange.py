@@ -43,6 +43,7 @@ class _PathRow(QWidget):
         self.text = QLineEdit()
         self.text.setAccessibleName(name)
         choose = QPushButton("Choose…")
+        choose.setAutoDefault(False)
         choose.clicked.connect(self._choose)
         layout = QHBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)

@@ -191,7 +191,7 @@ class FindingsPanel(QWidget):
         table.verticalHeader().setVisible(False)
         table.verticalHeader().setDefaultSectionSize(24)
         header = table.horizontalHeader()
-        for column, width in enumerate((44, 22, 92, 50, 110)):
+        for column, width in enumerate((44, 22, 100, 50, 122)):
             header.setSectionResizeMode(column, QHeaderView.ResizeMode.Fixed)
             header.resizeSection(column, width)
         header.setSectionResizeMode(5, QHeaderView.ResizeMode.Stretch)

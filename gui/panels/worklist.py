@@ -215,7 +215,7 @@ class WorklistPanel(QWidget):
         table.verticalHeader().setDefaultSectionSize(THUMBNAIL + 6)
         header = table.horizontalHeader()
         header.setSectionResizeMode(0, QHeaderView.ResizeMode.Stretch)
-        for column, width in ((1, 84), (2, 50)):
+        for column, width in ((1, 78), (2, 48)):
             header.setSectionResizeMode(column, QHeaderView.ResizeMode.Fixed)
             header.resizeSection(column, width)
         table.setTabKeyNavigation(False)
