@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from PySide6.QtCore import QObject, Signal
+from PySide6.QtCore import QObject, QTimer, Signal
 
 from core.detection.base import Detector, DetectRequest, DetectResult
 from core.detection.operating_point import OperatingPoint, ShownDetection, detections_at, undecided
 from core.detection.registry import ModelEntry, ModelRegistry
-from core.edits import SliceRecord
+from core.edits import EMPTY_RECORD, SliceRecord
 from core.errors import ModelError, ModelMismatch, OverreadError
 from core.imaging.pixels import PixelCache
 from core.jobs import CancelToken, Progress
@@ -22,6 +23,8 @@ from gui.session import Session
 Question = tuple[DetectResult, OperatingPoint, SliceRecord, LabelSchema]
 DETECT = "detect"
 LOAD = "load-model"
+SWEEP_SECONDS = 0.008
+"""How long the main thread answers questions on slices out of view at a time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,12 +49,14 @@ class Engine(QObject):
 
     Signals:
         results_changed: (slice key) A result arrived, or the slice could not be computed.
+        answers_changed: What is undecided is known anew for slices that are not in view.
         point_changed: The operating point or the shown layers changed.
         model_changed: Another model is in use, or is being loaded.
         work_changed: (slices done, slices wanted, text) For the status bar; wanted 0: idle.
     """
 
     results_changed = Signal(str)
+    answers_changed = Signal()
     point_changed = Signal()
     model_changed = Signal()
     work_changed = Signal(int, int, str)
@@ -77,6 +82,9 @@ class Engine(QObject):
         self._entry: ModelEntry | None = None
         self._results: dict[tuple[str, str], DetectResult] = {}
         self._answers: dict[str, tuple[Question, tuple[ShownDetection, ...]]] = {}
+        self._stale: dict[str, None] = {}
+        self._sweep = QTimer(self, singleShot=True, interval=0)
+        self._sweep.timeout.connect(self._answer_some)
         self._failed: dict[str, str] = {}
         self._asked: dict[str, SliceRef] = {}
         self._ahead_of: dict[str, SliceRef] = {}
@@ -155,18 +163,59 @@ class Engine(QObject):
 
     def undecided(self, slice_key: str) -> tuple[ShownDetection, ...]:
         """Predictions on a slice at the operating point that nobody has judged yet, best first."""
-        result = self.result(slice_key)
-        if result is None:
+        question = self._question(slice_key)
+        if question is None:
             return ()
-        record, schema = self._session.workspace.annotations.on(slice_key), self._session.workspace.schema
-        # Strip, table and canvas ask for every slice of the series at each change: answer from memory.
-        question = (result, self.point, record, schema)
         known = self._answers.get(slice_key)
-        if known is not None and all(a is b for a, b in zip(known[0], question, strict=True)):
+        if known is not None and _same(known[0], question):
             return known[1]
-        answer = undecided(detections_at(result, self.point, schema), record, result.model)
+        result, point, record, schema = question
+        answer = undecided(detections_at(result, point, schema), record, result.model)
         self._answers[slice_key] = (question, answer)
         return answer
+
+    def undecided_on(self, slices: Sequence[SliceRef]) -> list[tuple[ShownDetection, ...]]:
+        """As `undecided` for many slices at once; for those not in view it may be the answer before.
+
+        Strip and table ask for every slice at each change. `answers_changed` tells when to ask again.
+        """
+        if self._detector is None:
+            return [()] * len(slices)
+        model, results, answers = self._detector.identity, self._results, self._answers
+        records, schema = self._session.workspace.annotations.by_slice, self._session.workspace.schema
+        in_view, point = self._session.current_slice_key, self.point
+        shown: list[tuple[ShownDetection, ...]] = []
+        for key in [s.key for s in slices]:
+            result, known = results.get((model, key)), answers.get(key)
+            if result is None:
+                shown.append(())
+            elif known is None or known[0][0] is not result or key == in_view:
+                shown.append(self.undecided(key))
+            else:
+                _, then, record, classes = known[0]
+                if then is not point or record is not records.get(key, EMPTY_RECORD) or classes is not schema:
+                    self._stale[key] = None
+                shown.append(known[1])
+        if self._stale:
+            self._sweep.start()
+        return shown
+
+    def _question(self, slice_key: str) -> Question | None:
+        result = self.result(slice_key)
+        if result is None:
+            return None
+        workspace = self._session.workspace
+        return (result, self.point, workspace.annotations.on(slice_key), workspace.schema)
+
+    def _answer_some(self) -> None:
+        """Answer stale questions for a few milliseconds; the window must go on in between."""
+        end = time.perf_counter() + SWEEP_SECONDS
+        while self._stale and time.perf_counter() < end:
+            self.undecided(self._stale.popitem()[0])
+        if self._stale:
+            self._sweep.start()
+        else:
+            self.answers_changed.emit()
 
     def set_point(self, *, min_score: float | None = None, nms_iou: float | None = None) -> None:
         """Move the operating point; acts on the results that are there."""
@@ -228,7 +277,10 @@ class Engine(QObject):
     def set_ahead(self, ahead: bool) -> None:
         """Detect ahead of the reader, or only when asked."""
         self.ahead = ahead
-        self._settings.set("engine.ahead", ahead)
+        try:
+            self._settings.set("engine.ahead", ahead)
+        except OSError:
+            self._session.said.emit("warning", "The settings cannot be written; this holds until you quit.")
         self._stopped_in = ""
         if ahead:
             self._look_ahead()
@@ -311,3 +363,7 @@ class Engine(QObject):
         self._results.pop((model, slice_key), None)
         if isinstance(error, ModelError):
             self._session.said.emit("error", error_text(error))
+
+
+def _same(known: Question, asked: Question) -> bool:
+    return all(a is b for a, b in zip(known, asked, strict=True))

@@ -154,17 +154,21 @@ def _badges(desk: Desk, ref: SliceRef, series: Series) -> tuple[str, ...]:
 def strip_marks(desk: Desk) -> tuple[SliceMark, ...]:
     """What the slice strip shows of the series in view."""
     series = desk.session.current_series
-    return tuple(_mark(desk, s.key) for s in series.slices) if series else ()
+    if series is None:
+        return ()
+    open_ones = desk.engine.undecided_on(series.slices)
+    return tuple(_mark(desk, s.key, len(o)) for s, o in zip(series.slices, open_ones, strict=True))
 
 
-def _mark(desk: Desk, slice_key: str) -> SliceMark:
+def _mark(desk: Desk, slice_key: str, predicted: int) -> SliceMark:
     record = desk.session.workspace.annotations.on(slice_key)
-    as_predicted = sum(a.origin.predicted == a.box for a in record.annotations)
+    annotations = record.annotations if record.entries else ()
+    as_predicted = sum(a.origin.predicted == a.box for a in annotations)
     return SliceMark(
         unread=record.reading is None,
-        predicted=len(desk.engine.undecided(slice_key)),
+        predicted=predicted,
         accepted=as_predicted,
-        edited=len(record.annotations) - as_predicted,
-        rejected=len(record.rejections),
+        edited=len(annotations) - as_predicted,
+        rejected=len(record.rejections) if record.entries else 0,
         computed=desk.engine.result(slice_key) is not None,
     )

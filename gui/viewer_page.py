@@ -49,6 +49,7 @@ class ViewerPage(QWidget):
             display.pixels_changed,
             display.window_changed,
             engine.point_changed,
+            engine.answers_changed,
             engine.model_changed,
         ):
             signal.connect(self._redraw.start)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import operator
 from dataclasses import dataclass
 from typing import Any
 
-from PySide6.QtCore import QAbstractTableModel, QModelIndex, QObject, QPersistentModelIndex, Qt
+from PySide6.QtCore import QAbstractTableModel, QModelIndex, QObject, QPersistentModelIndex, Qt, QTimer
 from PySide6.QtGui import QColor
 from PySide6.QtWidgets import (
     QAbstractItemView,
@@ -19,8 +20,10 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from core.detection.operating_point import ShownDetection
+from core.edits import SliceRecord
 from core.imaging.geometry import size_mm
-from core.model import Box, OriginKind, SliceRef
+from core.model import Box, LabelSchema, OriginKind, SliceRef
 from gui import actions
 from gui.actions import Desk, detection_id
 from gui.scene import color_of
@@ -40,7 +43,12 @@ ORIGIN_TEXT = {
     OriginKind.INTERPOLATED: "interpolated",
     OriginKind.IMPORTED: "imported",
 }
+UNDECIDED = "undecided"
+REFRESH_MS = 30
+"""Changes that come closer together are drawn at once."""
+
 Index = QModelIndex | QPersistentModelIndex
+Facts = tuple[SliceRef, SliceRecord, tuple[ShownDetection, ...], LabelSchema]
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,20 +73,41 @@ def size_text(box: Box, ref: SliceRef) -> str:
     return f"{width:.1f} × {height:.1f} mm"
 
 
-def rows_of(desk: Desk) -> list[Row]:
-    """The boxes of the series in view, by slice; annotations, then undecided, then rejected."""
-    series = desk.session.current_series
-    if series is None:
-        return []
-    rows: list[Row] = []
-    for index, ref in enumerate(series.slices):
-        rows += _rows_of_slice(desk, index, ref)
-    return rows
+class RowsBySlice:
+    """The rows of each slice, made again only where something about the slice is different."""
+
+    def __init__(self, desk: Desk) -> None:
+        self._desk = desk
+        self._series_uid = ""
+        self._known: dict[int, tuple[Facts, tuple[Row, ...]]] = {}
+
+    def rows(self) -> list[Row]:
+        """The boxes of the series in view, by slice; annotations, then undecided, then rejected."""
+        series = self._desk.session.current_series
+        if series is None:
+            return []
+        if series.uid != self._series_uid:
+            self._series_uid = series.uid
+            self._known.clear()
+        workspace, engine = self._desk.session.workspace, self._desk.engine
+        annotations, schema = workspace.annotations, workspace.schema
+        rows: list[Row] = []
+        for index, (ref, open_ones) in enumerate(
+            zip(series.slices, engine.undecided_on(series.slices), strict=True)
+        ):
+            record = annotations.on(ref.key)
+            if not open_ones and not record.entries:
+                continue
+            facts = (ref, record, open_ones, schema)
+            known = self._known.get(index)
+            if known is None or not all(map(operator.is_, known[0], facts)):
+                known = self._known[index] = (facts, _rows_of_slice(index, facts))
+            rows += known[1]
+        return rows
 
 
-def _rows_of_slice(desk: Desk, index: int, ref: SliceRef) -> list[Row]:
-    workspace = desk.session.workspace
-    record, schema = workspace.annotations.on(ref.key), workspace.schema
+def _rows_of_slice(index: int, facts: Facts) -> tuple[Row, ...]:
+    ref, record, open_ones, schema = facts
 
     def row(box_id: str, glyph: str, label_id: int, score: float | None, box: Box, state: str) -> Row:
         score_text = "" if score is None else f"{score:.2f}"
@@ -90,13 +119,13 @@ def _rows_of_slice(desk: Desk, index: int, ref: SliceRef) -> list[Row]:
         edited = a.origin.predicted is not None and a.origin.predicted != a.box
         state = "corrected" if edited else ORIGIN_TEXT[a.origin.kind]
         rows.append(row(a.id, GLYPH[a.origin.kind], a.label_id, a.origin.score, a.box, state))
-    for s in desk.engine.undecided(ref.key):
+    for s in open_ones:
         d = s.detection
-        rows.append(row(detection_id(s.row), "?", d.label_id, d.score, d.box, "undecided"))
+        rows.append(row(detection_id(s.row), "?", d.label_id, d.score, d.box, UNDECIDED))
     for r in record.rejections:
         state = f"rejected: {r.reason}" if r.reason else "rejected"
         rows.append(row(r.id, "✗", r.label_id, r.score, r.box, state))
-    return rows
+    return tuple(rows)
 
 
 class FindingsModel(QAbstractTableModel):
@@ -104,22 +133,16 @@ class FindingsModel(QAbstractTableModel):
 
     def __init__(self, desk: Desk, parent: QObject | None = None) -> None:
         super().__init__(parent)
-        self._desk = desk
+        self._by_slice = RowsBySlice(desk)
         self.rows: list[Row] = []
 
-    def refresh(self) -> bool:
-        """Ask again.
-
-        Returns:
-            Whether anything is different.
-        """
-        rows = rows_of(self._desk)
-        if rows == self.rows:
-            return False
-        self.beginResetModel()
-        self.rows = rows
-        self.endResetModel()
-        return True
+    def refresh(self) -> None:
+        """Ask again; the table hears of it only where a row is different."""
+        rows = self._by_slice.rows()
+        if rows != self.rows:
+            self.beginResetModel()
+            self.rows = rows
+            self.endResetModel()
 
     def rowCount(self, parent: Index = QModelIndex()) -> int:  # noqa: B008 - Qt's signature
         """Lines."""
@@ -156,25 +179,33 @@ class FindingsPanel(QWidget):
         super().__init__()
         self._desk = desk
         self.model = FindingsModel(desk, self)
-        self._following = False
         self.table = self._make_table()
         self._classes = QHBoxLayout()
         self._class_group = QButtonGroup(self)
         self._class_group.setExclusive(True)
-        self._class_group.idClicked.connect(lambda label_id: actions.classify(desk, label_id))
+        self._class_group.idClicked.connect(self._classify)
         self.summary = QLabel()
         layout = QVBoxLayout(self)
         layout.setContentsMargins(6, 6, 6, 6)
         layout.addLayout(self._classes)
         layout.addWidget(self.table)
         layout.addWidget(self.summary)
+        self._soon = QTimer(self, singleShot=True, interval=REFRESH_MS)
+        self._soon.timeout.connect(self.refresh)
         session, engine = desk.session, desk.engine
         session.schema_changed.connect(self._show_classes)
         session.selection_changed.connect(self._follow)
-        for signal in (session.place_changed, engine.point_changed, engine.model_changed):
-            signal.connect(self.refresh)
-        session.annotations_changed.connect(lambda _keys: self.refresh())
-        engine.results_changed.connect(lambda _key: self.refresh())
+        for signal in (
+            session.place_changed,
+            session.catalog_changed,
+            session.schema_changed,
+            engine.point_changed,
+            engine.model_changed,
+            engine.answers_changed,
+        ):
+            signal.connect(self._soon.start)
+        session.annotations_changed.connect(lambda _keys: self._soon.start())
+        engine.results_changed.connect(lambda _key: self._soon.start())
         self._show_classes()
         self.refresh()
 
@@ -195,7 +226,8 @@ class FindingsPanel(QWidget):
             header.setSectionResizeMode(column, QHeaderView.ResizeMode.Fixed)
             header.resizeSection(column, width)
         header.setSectionResizeMode(5, QHeaderView.ResizeMode.Stretch)
-        table.selectionModel().currentRowChanged.connect(self._picked)
+        # Not currentRowChanged: a row is picked again after scrolling away, and none is when rows vanish.
+        table.clicked.connect(self._picked)
         return table
 
     def _show_classes(self) -> None:
@@ -212,29 +244,43 @@ class FindingsPanel(QWidget):
             key = f" (Ctrl+{label.id})" if label.id < 10 else ""
             button.setToolTip(f"New boxes and the selected box: {label.name}{key}")
             button.setStyleSheet(f"QToolButton {{ border-bottom: 3px solid {label.color}; }}")
-            button.setChecked(label.id == self._desk.session.current_label)
             button.setFocusPolicy(Qt.FocusPolicy.NoFocus)
             self._class_group.addButton(button, label.id)
             self._classes.insertWidget(number - 1, button)
         self._classes.addStretch(1)
+        self._check_class()
+
+    def _classify(self, label_id: int) -> None:
+        actions.classify(self._desk, label_id)
+        self._check_class()
+
+    def _check_class(self) -> None:
+        """Press the button of the selected box's class, else of the class that the next box gets."""
+        selected = self._desk.session.selected_annotation
+        label_id = selected.label_id if selected else self._desk.session.current_label
+        button = self._class_group.button(label_id)
+        if button is not None:
+            button.setChecked(True)
 
     def refresh(self) -> None:
         """Draw the rows again where they differ."""
-        if self.model.refresh():
-            self._follow()
+        self._soon.stop()
+        self.model.refresh()
+        self._follow()
         n = len(self.model.rows)
-        open_ones = sum(r.state == "undecided" for r in self.model.rows)
+        open_ones = sum(r.state == UNDECIDED for r in self.model.rows)
         self.summary.setText(f"{n - open_ones} judged, {open_ones} undecided in this series")
 
     def _picked(self, current: QModelIndex) -> None:
         series = self._desk.session.current_series
-        if self._following or not current.isValid() or series is None:
+        if series is None:
             return
         row = self.model.rows[current.row()]
         self._desk.session.go_to(series.uid, row.index)
         self._desk.session.select(row.box_id)
 
     def _follow(self) -> None:
+        self._check_class()
         place, selected = self._desk.session.place, self._desk.session.selected
         wanted = next(
             (
@@ -244,9 +290,7 @@ class FindingsPanel(QWidget):
             ),
             -1,
         )
-        self._following = True
         if wanted >= 0:
             self.table.setCurrentIndex(self.model.index(wanted, 0))
         else:
             self.table.clearSelection()
-        self._following = False

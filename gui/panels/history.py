@@ -38,6 +38,8 @@ class HistoryPanel(QWidget):
         session.selection_changed.connect(self._show_provenance)
         session.place_changed.connect(self.refresh)
         session.annotations_changed.connect(lambda _keys: self.refresh())
+        for signal in (desk.engine.point_changed, desk.engine.model_changed):
+            signal.connect(self._show_provenance)
         self.refresh()
 
     def refresh(self) -> None:

@@ -53,6 +53,7 @@ class OperatingPointPanel(QWidget):
         for signal in (engine.point_changed, engine.model_changed, desk.session.place_changed):
             signal.connect(self.refresh)
         engine.results_changed.connect(lambda _key: self.refresh())
+        desk.session.annotations_changed.connect(lambda _keys: self.refresh())
         self.refresh()
 
     def refresh(self) -> None:

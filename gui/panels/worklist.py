@@ -187,7 +187,7 @@ class WorklistPanel(QWidget):
         self.filter = QLineEdit(placeholderText="Filter: text or state")
         self.filter.setAccessibleName("Filter the worklist")
         self.filter.setClearButtonEnabled(True)
-        self.filter.textChanged.connect(self._proxy.setFilterFixedString)
+        self.filter.textChanged.connect(self._filter)
         self.table = self._make_table()
         layout = QVBoxLayout(self)
         layout.setContentsMargins(6, 6, 6, 6)
@@ -196,7 +196,7 @@ class WorklistPanel(QWidget):
         session = desk.session
         session.catalog_changed.connect(self._catalog_changed)
         session.place_changed.connect(self._follow)
-        session.annotations_changed.connect(lambda _keys: self.model.refresh())
+        session.annotations_changed.connect(lambda _keys: self._refresh())
 
     def _make_table(self) -> QTableView:
         table = QTableView()
@@ -219,12 +219,19 @@ class WorklistPanel(QWidget):
             header.setSectionResizeMode(column, QHeaderView.ResizeMode.Fixed)
             header.resizeSection(column, width)
         table.setTabKeyNavigation(False)
-        table.selectionModel().currentRowChanged.connect(self._picked)
+        # Not currentRowChanged: a filter that takes the row in view out would carry the reader elsewhere.
+        table.clicked.connect(self._picked)
         return table
 
+    def _filter(self, text: str) -> None:
+        self._proxy.setFilterFixedString(text)
+        self._follow()
+
+    def _refresh(self) -> None:
+        self.model.refresh()
+        self._follow()
+
     def _picked(self, current: QModelIndex) -> None:
-        if not current.isValid():
-            return
         series = self.model.series_at(self._proxy.mapToSource(current).row())
         here = self._desk.session.current_series
         if here is None or series.uid != here.uid:
@@ -234,12 +241,13 @@ class WorklistPanel(QWidget):
         series = self._desk.session.current_series
         row = self.model.row_of(series.uid) if series else -1
         index = self._proxy.mapFromSource(self.model.index(row, 0)) if row >= 0 else QModelIndex()
-        if index.isValid() and index.row() != self.table.currentIndex().row():
+        if index.isValid():
             self.table.setCurrentIndex(index)
+        else:
+            self.table.clearSelection()
 
     def _catalog_changed(self) -> None:
-        self.model.refresh()
-        self._follow()
+        self._refresh()
         self._fetch_thumbnails()
 
     def _fetch_thumbnails(self) -> None:
