@@ -42,6 +42,7 @@ class TrainInChild:
         classes: "all" or "one".
         architecture: "fast-rcnn" or "rcnn".
         budget_minutes: Wall time for everything.
+        epochs: Stop after so many passes even if time is left.
         seed: Of split, weights, order and augmentation.
         init_from: Model file to go on from.
         name: Name of the model; "" for the folder's.
@@ -54,6 +55,7 @@ class TrainInChild:
     classes: str = "all"
     architecture: str = "fast-rcnn"
     budget_minutes: float = 10.0
+    epochs: int | None = None
     seed: int = 0
     init_from: Path | None = None
     name: str = ""
@@ -85,6 +87,7 @@ class TrainInChild:
         words = ["-m", "core.cli", "train", str(self.dataset), "--out", str(self.out), "--progress-json"]
         words += ["--classes", self.classes, "--architecture", self.architecture]
         words += ["--budget-minutes", f"{self.budget_minutes:g}", "--seed", str(self.seed)]
+        words += ["--epochs", str(self.epochs)] if self.epochs is not None else []
         words += ["--valid", str(self.valid)] if self.valid is not None else []
         words += ["--init-from", str(self.init_from)] if self.init_from is not None else []
         words += ["--name", self.name] if self.name else []

@@ -152,8 +152,7 @@ class Trainer:
         with metrics.open("a", encoding="utf-8") as log:
             while not self._finished(len(samples)):
                 self._epoch(samples, log, progress, cancel)
-                due = self._at.validation_seconds / _VALIDATION_SHARE
-                if not self._finished(len(samples)) and self._elapsed() - self._at.validated_at > due:
+                if not self._finished(len(samples)) and self._validation_is_due():
                     self._validate(held, log, progress, cancel)
             if self._at.step == 0:
                 raise TrainingError(
@@ -183,11 +182,16 @@ class Trainer:
     def _elapsed(self) -> float:
         return time.monotonic() - self._started
 
+    def _validation_is_due(self) -> bool:
+        # With epochs given, the clock must not choose which weights are compared.
+        due = self._at.validation_seconds / _VALIDATION_SHARE
+        return self._config.epochs is not None or self._elapsed() - self._at.validated_at > due
+
     def _fraction(self, samples: int) -> float:
         """How much of the run is over, 0 … 1, by the clock or by epochs, whichever is further."""
         reserve = 1.3 * self._at.validation_seconds + 5.0
-        whole = max(1.0, self._config.budget_minutes * 60.0 - reserve - self._at.prepared_at)
-        by_clock = (self._elapsed() - self._at.prepared_at) / whole
+        whole = self._config.budget_minutes * 60.0 - reserve - self._at.prepared_at
+        by_clock = (self._elapsed() - self._at.prepared_at) / whole if whole > 0.0 else 1.0
         if self._config.epochs is None:
             return by_clock
         steps = self._config.epochs * _steps(samples, self._config.batch)

@@ -1,0 +1,143 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from core import boxes as bx
+from core.detection.augment import Change, apply_changes, draw_change
+from core.detection.coder import encode
+from core.detection.inference import Judged, suppress
+from core.detection.loss import look_loss
+from core.detection.sampling import Truth, assign, sample_regions
+
+_NONE = np.zeros((0, 4))
+_SIZE = 64.0
+
+
+def _truth(
+    boxes: list[list[float]], labels: list[int], ignored: bx.Boxes = _NONE, hard: bx.Boxes = _NONE
+) -> Truth:
+    return Truth(np.array(boxes, dtype=np.float64).reshape(-1, 4), np.array(labels), ignored, hard)
+
+
+def _proposals(rng: np.random.Generator, count: int = 200) -> bx.Boxes:
+    corner = rng.uniform(0, 44, (count, 2))
+    return np.concatenate([corner, corner + rng.uniform(5, 20, (count, 2))], axis=1)
+
+
+def test_sampled_regions_hold_foreground_near_misses_and_background() -> None:
+    rng = np.random.default_rng(0)
+    truth = _truth([[20, 20, 36, 36]], [1])
+    regions = sample_regions(rng, truth, _proposals(rng), 40, _SIZE)
+    overlap = bx.iou_matrix(regions.astype(np.float64), truth.boxes)[:, 0]
+    assert len(regions) == 40
+    assert 6 <= (overlap >= 0.5).sum() <= 12
+    assert ((overlap > 0.1) & (overlap < 0.5)).sum() >= 6
+    assert (overlap < 0.1).sum() >= 10
+    assert (regions >= 0).all()
+    assert (regions <= _SIZE).all()
+
+
+def test_a_slice_without_boxes_gives_background() -> None:
+    rng = np.random.default_rng(0)
+    truth = _truth([], [])
+    regions = torch.from_numpy(sample_regions(rng, truth, _proposals(rng), 16, _SIZE))
+    targets = assign(regions, truth)
+    assert len(regions) == 16
+    assert not targets.labels.any()
+    assert not targets.regressed.any()
+
+
+def test_no_proposals_and_no_boxes_give_nothing() -> None:
+    assert sample_regions(np.random.default_rng(0), _truth([], []), _NONE, 16, _SIZE).shape == (0, 4)
+
+
+def test_rejected_boxes_are_drawn_as_background() -> None:
+    rng = np.random.default_rng(0)
+    hard = np.array([[40.0, 40, 60, 60]])
+    far = _proposals(rng, 500)
+    truth = _truth([[2, 2, 18, 18]], [1], hard=hard)
+    regions = sample_regions(rng, truth, far, 12, _SIZE).astype(np.float64)
+    assert bx.iou_matrix(regions, hard).max() == pytest.approx(1.0)
+
+
+def test_targets() -> None:
+    truth = _truth([[0, 0, 10, 10], [30, 30, 50, 50]], [2, 1], ignored=np.array([[55.0, 0, 60, 5]]))
+    regions = torch.tensor(
+        [
+            [0.0, 0, 10, 9],  # the first box
+            [30, 30, 50, 38.5],  # 42 % of the second: background, but regressed
+            [55, 0, 60, 5],  # the ignored one
+            [20, 0, 28, 8],  # nothing
+        ]
+    )
+    targets = assign(regions, truth)
+    assert targets.labels.tolist() == [2, 0, -1, 0]
+    assert targets.matched[:2].tolist() == [2, 1]
+    assert targets.regressed.tolist() == [True, True, False, False]
+
+
+def test_perfect_outputs_cost_nothing_and_class_specific_deltas_are_used() -> None:
+    truth = _truth([[0, 0, 10, 10]], [2])
+    regions = torch.tensor([[1.0, 1, 11, 10]])
+    logits = torch.tensor([[0.0, 0.0, 50.0]])
+    deltas = torch.full((1, 2, 4), 77.0)
+    deltas[0, 1] = encode(regions, torch.tensor([[0.0, 0, 10, 10]]))[0]
+    classification, regression = look_loss(logits, deltas, [regions], [truth])
+    assert float(classification) == pytest.approx(0.0, abs=1e-6)
+    assert float(regression) == pytest.approx(0.0, abs=1e-6)
+
+
+def test_background_is_not_regressed() -> None:
+    truth = _truth([[0, 0, 10, 10]], [1])
+    regions = torch.tensor([[40.0, 40, 50, 50]])
+    deltas = torch.full((1, 1, 4), 5.0, requires_grad=True)
+    loss = sum(look_loss(torch.zeros(1, 2), deltas, [regions], [truth]))
+    assert isinstance(loss, torch.Tensor)
+    torch.autograd.backward(loss)
+    assert deltas.grad is not None
+    assert not deltas.grad.any()
+
+
+@given(st.integers(0, 10_000))
+@settings(max_examples=30, deadline=None)
+def test_boxes_move_with_the_pixels(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    change = draw_change(rng)
+    x, y = (int(v) for v in rng.integers(16, 36, 2))
+    image = torch.zeros(1, 1, 64, 64)
+    image[0, 0, y : y + 12, x : x + 12] = 1.0
+    still = Change(change.factor, change.offset)
+    moved = apply_changes(image, [still], rng)[0, 0].numpy()
+    box = still.moved(np.array([[x, y, x + 12.0, y + 12.0]]), _SIZE)
+    inside = bx.clip(box, _SIZE, _SIZE)
+    if bx.area(inside)[0] < 0.99 * bx.area(box)[0]:
+        return
+    rows, columns = np.nonzero(moved > 0.5)
+    seen = np.array([[columns.min(), rows.min(), columns.max() + 1.0, rows.max() + 1.0]])
+    np.testing.assert_allclose(seen, box, atol=1.01)
+
+
+def test_a_box_that_left_the_image_is_ignored() -> None:
+    truth = _truth([[0, 0, 10, 10], [30, 30, 40, 40]], [1, 2])
+    moved = truth.moved(lambda boxes: boxes - np.array([8.0, 0, 8, 0]), _SIZE)
+    assert moved.labels.tolist() == [2]
+    assert moved.boxes.tolist() == [[22, 30, 32, 40]]
+    assert moved.ignored.tolist() == [[0, 0, 2, 10]]
+
+
+def test_suppression_is_within_a_class_and_says_by_whom() -> None:
+    boxes = np.array([[0.0, 0, 10, 10], [0, 0, 10, 9], [0, 0, 10, 10], [40, 40, 50, 50]])
+    scores = np.array([0.5, 0.9, 0.8, 0.3])
+    judged = Judged(boxes, np.array([0, 0, 1, 0]), scores, scores)
+    kept, by = suppress(judged, 0.5)
+    assert kept.tolist() == [1, 2, 3]
+    assert by.tolist() == [1, 1, 2, 3]
+
+
+def test_suppression_of_nothing() -> None:
+    kept, by = suppress(Judged(_NONE, np.zeros(0, dtype=np.int64), np.zeros(0), np.zeros(0)), 0.5)
+    assert len(kept) == len(by) == 0
