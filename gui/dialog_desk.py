@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QMessageBox, QWidget
 
 from core import __version__
@@ -15,7 +16,7 @@ from gui.actions import Desk
 from gui.command_table import COMMANDS
 from gui.dialogs.exchange import ExportDialog, ImportDialog
 from gui.dialogs.lists import Palette, key_sheet, skipped_files
-from gui.dialogs.models import ModelsDialog
+from gui.dialogs.models import ModelsDialog, told
 from gui.retraining import Retraining
 from gui.runner import JobRunner
 from gui.window import MainWindow
@@ -62,23 +63,38 @@ class DialogDesk:
         """Put a model in use, now and for later; offer to add the classes that only it knows."""
         schema = self._desk.session.workspace.schema
         unknown = [name for name in entry.card.classes if schema.by_name(name) is None]
-        if unknown and not self._add_classes(entry, unknown):
-            return
+        if unknown:
+            self._ask_for_classes(entry, unknown)
+        else:
+            self._promote(entry)
+
+    def _promote(self, entry: ModelEntry) -> None:
         try:
             self._desk.engine.registry.promote(entry.name)
-        except OverreadError as error:
-            self._desk.session.said.emit("error", str(error))
+        except (OverreadError, OSError) as error:
+            self._desk.session.said.emit("error", f"{entry.name} is not in use. {told(error)}")
             return
         self._desk.engine.use_model(entry)
 
-    def _add_classes(self, entry: ModelEntry, names: list[str]) -> bool:
-        listed = ", ".join(names)
-        question = (
-            f"{entry.name} predicts {listed}, which the label schema of this workspace does not have.\n\n"
-            "Add to the schema? Ids of the other classes stay as they are."
+    def _ask_for_classes(self, entry: ModelEntry, names: list[str]) -> None:
+        yes, no = QMessageBox.StandardButton.Yes, QMessageBox.StandardButton.No
+        question = QMessageBox(
+            QMessageBox.Icon.Question,
+            "New classes",
+            f"{entry.name} predicts {', '.join(names)}, which the label schema of this workspace does not "
+            "have.\n\nAdd to the schema? Ids of the other classes stay as they are.",
+            yes | no,
+            self._window,
         )
-        answer = QMessageBox.question(self._window, "New classes", question)
-        return answer == QMessageBox.StandardButton.Yes and all(map(self._desk.session.add_class, names))
+        question.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        question.setDefaultButton(yes)
+
+        def answered(button: int) -> None:
+            if button == yes.value and all(map(self._desk.session.add_class, names)):
+                self._promote(entry)
+
+        question.finished.connect(answered)
+        question.open()  # the window answers meanwhile
 
     def shut_down(self) -> None:
         """Close what is on its own."""
@@ -105,6 +121,8 @@ class DialogDesk:
 
     def _about(self) -> QWidget:
         box = QMessageBox(self._window)
+        box.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        box.setWindowModality(Qt.WindowModality.NonModal)
         box.setWindowTitle("About Overread")
         box.setText(ABOUT.format(version=__version__))
         return box

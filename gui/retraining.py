@@ -87,7 +87,11 @@ class Retraining(QObject):
     def start(self, options: RetrainOptions) -> None:
         """Gather what was read and train on it."""
         workspace, cache = self._desk.session.workspace, self._cache
-        current = self._desk.engine.registry.current() if options.go_on else None
+        try:
+            current = self._desk.engine.registry.current() if options.go_on else None
+        except OverreadError as error:
+            self.ended.emit(None, str(error))
+            return
         stamp = f"{datetime.now().astimezone():%Y-%m-%d-%H%M%S}"
         name = options.name or f"reading-{stamp}"
         folder = home() / "runs" / stamp

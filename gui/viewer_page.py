@@ -53,6 +53,8 @@ class ViewerPage(QWidget):
             engine.model_changed,
         ):
             signal.connect(self._redraw.start)
+        # At once: a gesture that ends before the next event must not act on the slice before.
+        session.place_changed.connect(self._show_slice)
         session.annotations_changed.connect(lambda _keys: self._redraw.start())
         engine.results_changed.connect(lambda _key: self._redraw.start())
 
@@ -69,9 +71,12 @@ class ViewerPage(QWidget):
 
     def draw(self) -> None:
         """Hand the scene and the marks to the views; they repaint what differs."""
-        self.canvas.set_scene(build_scene(self._desk))
+        self._show_slice()
         place = self._desk.session.place
         self.strip.set_marks(strip_marks(self._desk), place.index if place else 0)
+
+    def _show_slice(self) -> None:
+        self.canvas.set_scene(build_scene(self._desk))
 
     def _picked(self, index: int) -> None:
         place = self._desk.session.place

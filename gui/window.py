@@ -12,7 +12,6 @@ from PySide6.QtWidgets import (
     QDockWidget,
     QFileDialog,
     QInputDialog,
-    QLineEdit,
     QMainWindow,
     QMenu,
     QTabWidget,
@@ -25,6 +24,7 @@ from gui import actions
 from gui.actions import Desk
 from gui.command_table import COMMANDS
 from gui.commands import Command, Context, enabled
+from gui.focus_keys import TEXT, keeps_key
 from gui.statusbar import StatusBar
 from gui.theme import icon
 from gui.viewer.scene import CornerMode, Tool
@@ -151,6 +151,9 @@ class MainWindow(QMainWindow):
         super().changeEvent(event)
         if event.type() == QEvent.Type.PaletteChange and self.actions_by_id:
             self._tint_icons()
+        if event.type() == QEvent.Type.ActivationChange and not self.isActiveWindow():
+            # The release of a held H goes to the other window: boxes must not stay hidden.
+            self.page.canvas.set_boxes_hidden(False)
 
     def _runner_of(self, command: Command) -> Callable[[], None]:
         def run() -> None:
@@ -285,18 +288,29 @@ class MainWindow(QMainWindow):
     # -- events --------------------------------------------------------------------------------------
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
-        """H hides every box while it is down."""
+        """H hides every box while it is down; a field, slider or button in focus keeps its own keys."""
+        if isinstance(event, QKeyEvent) and event.key() == Qt.Key.Key_H and not event.isAutoRepeat():
+            self._hide_while_down(event)
         if (
-            event.type() in {QEvent.Type.KeyPress, QEvent.Type.KeyRelease}
+            event.type() == QEvent.Type.ShortcutOverride
             and isinstance(event, QKeyEvent)
-            and event.key() == Qt.Key.Key_H
-            and event.modifiers() == Qt.KeyboardModifier.NoModifier
-            and not event.isAutoRepeat()
             and self.isActiveWindow()
-            and not isinstance(QApplication.focusWidget(), QLineEdit)
+            and keeps_key(watched, event)
         ):
-            self.page.canvas.set_boxes_hidden(event.type() == QEvent.Type.KeyPress)
+            event.accept()
+            return True
         return super().eventFilter(watched, event)
+
+    def _hide_while_down(self, event: QKeyEvent) -> None:
+        if event.type() == QEvent.Type.KeyRelease:
+            self.page.canvas.set_boxes_hidden(False)
+        elif (
+            event.type() == QEvent.Type.KeyPress
+            and event.modifiers() == Qt.KeyboardModifier.NoModifier
+            and self.isActiveWindow()
+            and not isinstance(QApplication.focusWidget(), TEXT)
+        ):
+            self.page.canvas.set_boxes_hidden(True)
 
     def dragEnterEvent(self, event: QDragEnterEvent) -> None:
         """Take local files and folders."""

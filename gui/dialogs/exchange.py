@@ -20,6 +20,7 @@ from PySide6.QtWidgets import (
     QVBoxLayout,
     QWidget,
 )
+from shiboken6 import isValid
 
 from core.exchange.datasets import from_workspace
 from core.exchange.export import ExportReport, export_dataset
@@ -27,6 +28,7 @@ from core.exchange.importing import ImportResult, import_annotations, import_edi
 from core.imaging.pixels import PixelCache
 from core.jobs import CancelToken, Progress
 from gui.actions import Desk
+from gui.opened import all_slices
 from gui.retraining import describe
 from gui.runner import JobOutcome, JobProgress, JobRunner, Lane, error_text
 
@@ -133,15 +135,16 @@ class ExportDialog(QDialog):
                 self.bar.setValue(round(1000 * report.done / report.total))
 
     def _done(self, outcome: JobOutcome[ExportReport]) -> None:
-        self.go.setEnabled(True)
-        self.bar.setVisible(False)
+        level, text = "info", "Exported, read back and compared."
         if outcome.cancelled:
-            self.report.setPlainText("Cancelled. Nothing was left behind.")
+            level, text = "warning", "Export cancelled. Nothing was left behind."
         elif outcome.error is not None:
-            self.report.setPlainText(f"Not exported. {error_text(outcome.error)}")
-        elif outcome.result is not None:
-            self.report.setPlainText(outcome.result.to_text())
-            self._desk.session.said.emit("info", "Exported, read back and compared.")
+            level, text = "error", f"Not exported. {error_text(outcome.error)}"
+        self._desk.session.said.emit(level, text)
+        if isValid(self):  # the reader may have closed the dialog meanwhile
+            self.go.setEnabled(True)
+            self.bar.setVisible(False)
+            self.report.setPlainText(outcome.result.to_text() if outcome.result else text)
 
 
 class ImportDialog(QDialog):
@@ -165,6 +168,9 @@ class ImportDialog(QDialog):
         self.go.setEnabled(False)
         self.look.clicked.connect(self._look)
         self.go.clicked.connect(self._import)
+        for row in (self.source, self.folder):
+            row.text.textChanged.connect(self._forget)
+        self.format.currentIndexChanged.connect(self._forget)
         buttons.rejected.connect(self.reject)
         form = QFormLayout()
         form.addRow("File", self.source)
@@ -181,16 +187,27 @@ class ImportDialog(QDialog):
             self.report.setPlainText("Name a file or a folder.")
             return
         session = self._desk.session
-        slices = tuple(ref for series in session.series for ref in series.slices)
+        slices = all_slices(session.series)
         schema, kind = session.workspace.schema, str(self.format.currentData()) or None
 
         def job(progress: Progress, cancel: CancelToken) -> ImportResult:
-            return import_annotations(path, kind, schema, slices)
+            found = import_annotations(path, kind, schema, slices)
+            cancel.check()
+            return found
 
         self.report.setPlainText("Reading …")
         self._runner.submit(job, key="import", lane=Lane.LONG, title="Reading labels", done=self._looked)
 
+    def _forget(self) -> None:
+        """What was looked at is not what is named now."""
+        self._runner.cancel("import")
+        self._result = None
+        self.report.clear()
+        self.go.setEnabled(False)
+
     def _looked(self, outcome: JobOutcome[ImportResult]) -> None:
+        if outcome.cancelled or not isValid(self):
+            return
         self._result = outcome.result
         if outcome.error is not None:
             self.report.setPlainText(f"Cannot be imported. {error_text(outcome.error)}")

@@ -53,6 +53,8 @@ class ModelsDialog(QDialog):
         layout = QVBoxLayout(self)
         layout.addLayout(both, 1)
         layout.addWidget(buttons)
+        # The reader may first be asked about new classes: what is current shows once it is.
+        desk.engine.model_changed.connect(self._refresh)
         self.list.currentItemChanged.connect(lambda *_items: self._show_card())
         self._refresh()
 
@@ -91,13 +93,13 @@ class ModelsDialog(QDialog):
         entry = self._entry()
         if entry is not None:
             self._use_model(entry)
-            self._refresh()
+            self._refresh()  # current from now on, also while it is being loaded
 
     def _roll_back(self) -> None:
         try:
             entry = self._registry.rollback()
-        except OverreadError as error:
-            self._desk.session.said.emit("warning", str(error))
+        except (OverreadError, OSError) as error:
+            self._say("warning", f"**Not changed.** {told(error)}")
             return
         self._desk.engine.use_model(entry)
         self._refresh()
@@ -111,9 +113,19 @@ class ModelsDialog(QDialog):
         """Add a model file; a damaged one is refused with the reason."""
         try:
             entry = self._registry.add(file)
-        except OverreadError as error:
-            self._desk.session.said.emit("error", str(error))
-            self.card.setMarkdown(f"**Not added.** {error}")
+        except (OverreadError, OSError) as error:
+            self._say("error", f"**Not added.** {told(error)}")
             return
         self._desk.session.said.emit("info", f"Added {entry.name}.")
         self._refresh()
+
+    def _say(self, level: str, text: str) -> None:
+        self._desk.session.said.emit(level, text.replace("**", ""))
+        self.card.setMarkdown(text)
+
+
+def told(error: OverreadError | OSError) -> str:
+    """What to tell the reader of an error of the registry."""
+    if isinstance(error, OSError):
+        return f"The folder of models cannot be written ({error.strerror or type(error).__name__})."
+    return str(error)
