@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+from core.detection.operating_point import ShownDetection
 from core.edits import accept, create, delete, reject, relabel, reshape
 from core.model import HUMAN, Annotation, Box, Detection, Series, new_id
 from gui.display import Display
@@ -25,9 +26,25 @@ def detection_id(row: int) -> str:
     return f"d{row}"
 
 
+def visible_predictions(desk: Desk) -> tuple[ShownDetection, ...]:
+    """The undecided predictions on screen; nothing is accepted or rejected that the reader does not see."""
+    if not desk.engine.layers.predictions or desk.display.pixels is None:
+        return ()
+    return desk.engine.undecided(desk.session.current_slice_key)
+
+
+def _none_to(desk: Desk, verb: str) -> None:
+    text = f"No prediction to {verb} on this slice."
+    if not desk.engine.layers.predictions:
+        text += " Predictions are hidden (Shift+P)."
+    elif desk.display.pixels is None:
+        text = "This slice is not on screen yet."
+    desk.session.said.emit("info", text)
+
+
 def selected_detection(desk: Desk) -> Detection | None:
     """The selected prediction on the slice in view, if it is still undecided."""
-    shown = desk.engine.undecided(desk.session.current_slice_key)
+    shown = visible_predictions(desk)
     return next((s.detection for s in shown if detection_id(s.row) == desk.session.selected), None)
 
 
@@ -61,7 +78,7 @@ def accept_selected(desk: Desk) -> None:
     session = desk.session
     found = selected_detection(desk) or _best(desk)
     if found is None:
-        session.said.emit("info", "No prediction to accept on this slice.")
+        _none_to(desk, "accept")
         return
     edit = accept(
         [found], session.current_slice_key, _model_of(desk), session.reader, desk.display.window_values
@@ -75,7 +92,7 @@ def reject_selected(desk: Desk, reason: str) -> None:
     session = desk.session
     found = selected_detection(desk) or _best(desk)
     if found is None:
-        session.said.emit("info", "No prediction to reject on this slice.")
+        _none_to(desk, "reject")
         return
     edit = reject(found, session.current_slice_key, _model_of(desk), session.reader, reason)
     if session.commit(edit):
@@ -84,7 +101,7 @@ def reject_selected(desk: Desk, reason: str) -> None:
 
 def has_prediction(desk: Desk) -> bool:
     """Whether there is an undecided prediction on the slice in view."""
-    return bool(desk.engine.undecided(desk.session.current_slice_key))
+    return bool(visible_predictions(desk))
 
 
 def delete_selected(desk: Desk) -> None:
@@ -114,7 +131,7 @@ def select_next_box(desk: Desk) -> None:
     """Select the next box on the slice: annotations first, then undecided predictions."""
     session = desk.session
     ids = [a.id for a in session.record.annotations]
-    ids += [detection_id(s.row) for s in desk.engine.undecided(session.current_slice_key)]
+    ids += [detection_id(s.row) for s in visible_predictions(desk)]
     if ids:
         at = ids.index(session.selected) + 1 if session.selected in ids else 0
         session.select(ids[at % len(ids)])
@@ -132,6 +149,9 @@ def step_prediction(desk: Desk, by: int) -> None:
     session = desk.session
     series, place = session.current_series, session.place
     if series is None or place is None:
+        return
+    if not desk.engine.layers.predictions:
+        session.said.emit("info", "Predictions are hidden (Shift+P).")
         return
     stops = _prediction_stops(desk, series)
     if not stops:
@@ -159,12 +179,12 @@ def _neighbour(stops: list[tuple[int, str]], here: tuple[int, str], by: int) -> 
 
 
 def _best(desk: Desk) -> Detection | None:
-    shown = desk.engine.undecided(desk.session.current_slice_key)
+    shown = visible_predictions(desk)
     return shown[0].detection if shown else None
 
 
 def _first_undecided(desk: Desk) -> str:
-    shown = desk.engine.undecided(desk.session.current_slice_key)
+    shown = visible_predictions(desk)
     return detection_id(shown[0].row) if shown else ""
 
 
