@@ -17,7 +17,7 @@ Load = Callable[[SliceRef], NDArray[np.float32]]
 
 _ARCHITECTURES = ("fast-rcnn", "rcnn")
 _CLASSES = ("one", "all")
-# With 8 or 12 channels, torch 2.14.1 corrupts memory in the backward pass of its threaded convolutions.
+# torch 2.14.1 corrupts memory in the backward pass of a strided, channels-last 1 × 1 convolution of 8 channels.
 LEAST_WIDTH = 0.25
 _PRECISIONS = ("auto", "float32", "bfloat16")
 
