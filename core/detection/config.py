@@ -17,7 +17,8 @@ Load = Callable[[SliceRef], NDArray[np.float32]]
 
 _ARCHITECTURES = ("fast-rcnn", "rcnn")
 _CLASSES = ("one", "all")
-# torch 2.14.1 corrupts memory in the backward pass of a strided, channels-last 1 × 1 convolution of 8 channels.
+# torch 2.14.1 corrupts memory in the backward pass of a strided, channels-last 1 × 1 convolution of 8
+# channels; two threads are enough.
 LEAST_WIDTH = 0.25
 _PRECISIONS = ("auto", "float32", "bfloat16")
 
