@@ -37,7 +37,7 @@ class TraceRow:
         score: Its score.
         box: The box after regression.
         suppressed_by: Index of the trace row whose box suppressed this one, or None.
-        first_score: Its score before the box was refined and judged again, where the model looks twice.
+        first_score: Its score at the first of two looks, before the box was refined.
     """
 
     proposal: int

@@ -9,7 +9,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from core.detection.coder import encode
-from core.detection.inference import best_class
+from core.detection.inference import regressed
 from core.detection.network import Network
 from core.detection.sampling import Targets, Truth, assign
 
@@ -33,7 +33,8 @@ def batch_loss(
     first = look_loss(logits.float(), deltas.float(), regions, truths)
     size = float(images.shape[-1])
     with torch.no_grad():
-        moved = best_class(logits.float(), deltas.float(), torch.cat(list(regions)), size, size)[2]
+        labels = logits[:, 1:].argmax(dim=1)
+        moved = regressed(torch.cat(list(regions)), deltas.float(), labels, size, size)
         again = torch.split(moved, [len(r) for r in regions])
     logits, deltas = network.judge(embedding, again)
     second = look_loss(logits.float(), deltas.float(), again, truths)
