@@ -68,6 +68,7 @@ class Database:
     @contextmanager
     def writing(self, failed: str, kind: type[StoreError] = StoreError) -> Iterator[sa.Connection]:
         """A transaction that is on disk at its end, or an error of `kind` that says what `failed`."""
+        self._check_open()
         try:
             with self.connection.begin():
                 yield self.connection
@@ -88,11 +89,16 @@ class Database:
         Raises:
             StoreError: The file cannot be read.
         """
+        self._check_open()
         try:
             with self.connection.begin():
                 return cast("Sequence[Row]", self.connection.execute(query).mappings().all())
         except DBAPIError as error:
             raise open_error(self.path, error) from error
+
+    def _check_open(self) -> None:
+        if self.connection.closed:
+            raise StoreError(f"{self.path}: this workspace was closed; open it again.")
 
 
 def _look_before(file: Path, create: bool) -> None:

@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from core.edits import AnnotationSet, Change, SetEdit, create, delete, mark_read, relabel, reshape
-from core.errors import EditConflict, InputError
+from core.errors import EditConflict, InputError, StoreError
 from core.model import (
     Annotation,
     Box,
@@ -159,6 +159,15 @@ def test_edits_that_do_not_fit_change_nothing(workspace: Workspace) -> None:
     assert workspace.annotations is before
     assert len(workspace.history()) == 1
     assert workspace.commit(relabel(one, 2, "anna")).seq == 2
+
+
+def test_a_closed_workspace_says_so(workspace: Workspace) -> None:
+    workspace.commit(create(annotation()))
+    workspace.close()
+    workspace.close()
+    for call in (workspace.undo, workspace.history, lambda: workspace.commit(create(annotation(name="b")))):
+        with pytest.raises(StoreError, match="was closed"):
+            call()
 
 
 def test_history_of_one_slice(workspace: Workspace) -> None:
