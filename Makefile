@@ -27,7 +27,10 @@ $(STAMP): pyproject.toml
 	@touch $@
 
 bench: $(STAMP) ## measure; results go to benchmarks/results
-	$(PY) -m benchmarks
+	QT_QPA_PLATFORM=offscreen $(PY) -m benchmarks
+
+model: $(STAMP) ## train the bundled model anew (about 70 minutes on two cores; needs the public data)
+	$(PY) -m benchmarks.build_model
 
 screenshots: $(STAMP) ## pictures of the running window, for README and docs
 	QT_QPA_PLATFORM=offscreen $(PY) -m benchmarks.screenshots $(DATA)

@@ -60,10 +60,7 @@ class Setting:
 SETTINGS: tuple[Setting, ...] = (
     Setting("reader.name", "", "Name written into the journal; empty: the login name."),
     Setting("view.theme", "dark", "Colours of the window.", choices=("dark", "light")),
-    Setting("view.window_drag_up_raises_level", True, "Dragging up raises the window's centre."),
-    Setting("view.smooth", True, "Interpolate pixels smoothly when zoomed in."),
     Setting("cache.pixels_mb", 512, "Memory for decoded slices, in MiB.", 32, 16384),
-    Setting("engine.method", "opencv-fast", "Proposal method.", choices=("opencv-fast", "opencv-quality")),
     Setting("engine.ahead", True, "Detect on the series ahead of the reader."),
     Setting("engine.min_score", 0.5, "Predictions below this score are hidden.", 0.0, 1.0),
     Setting("engine.nms_iou", 0.4, "Overlap above which the weaker prediction is dropped.", 0.0, 1.0),

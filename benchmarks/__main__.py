@@ -1,0 +1,22 @@
+"""`make bench`: every measurement in turn; results go to benchmarks/results."""
+
+from __future__ import annotations
+
+import sys
+
+from benchmarks import first_model, liveness
+
+
+def main() -> int:
+    """Measure.
+
+    Returns:
+        Exit status.
+    """
+    liveness.main()
+    first_model.main()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
