@@ -21,10 +21,10 @@ def test_what_is_set_survives_and_only_differences_are_written(tmp_path: Path) -
     settings = Settings(file)
     settings.set("view.theme", "light")
     settings.set("engine.min_score", 0.25)
-    settings.set("view.smooth", True)
+    settings.set("engine.ahead", False)
     again = Settings(file)
     assert (again.text("view.theme"), again.number("engine.min_score")) == ("light", 0.25)
-    assert again.flag("view.smooth") is True
+    assert again.flag("engine.ahead") is False
     assert "smooth" not in file.read_text()
     again.set("view.theme", "dark")
     assert "theme" not in file.read_text(), "back at the default, the row is gone"
@@ -46,7 +46,7 @@ def test_any_name_of_a_reader_survives(name: str) -> None:
         pytest.param("view.theme", "pink", id="not a choice"),
         pytest.param("engine.min_score", 1.5, id="above the limit"),
         pytest.param("cache.pixels_mb", 1, id="below the limit"),
-        pytest.param("view.smooth", "yes", id="wrong type"),
+        pytest.param("engine.ahead", "yes", id="wrong type"),
         pytest.param("cache.pixels_mb", True, id="a flag is not a number"),
     ],
 )
