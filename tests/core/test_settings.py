@@ -25,7 +25,7 @@ def test_what_is_set_survives_and_only_differences_are_written(tmp_path: Path) -
     again = Settings(file)
     assert (again.text("view.theme"), again.number("engine.min_score")) == ("light", 0.25)
     assert again.flag("engine.ahead") is False
-    assert "smooth" not in file.read_text()
+    assert "nms_iou" not in file.read_text()
     again.set("view.theme", "dark")
     assert "theme" not in file.read_text(), "back at the default, the row is gone"
 
