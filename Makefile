@@ -23,7 +23,7 @@ $(STAMP): pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Overread needs Python 3.11 or newer; this is " + sys.version.split()[0] + ". Name another one: make run PYTHON=python3.12")'
 	@test -x $(PY) || $(PYTHON) -m venv $(VENV) || { echo "The virtual environment cannot be made. On Debian and Ubuntu: apt-get install python3-venv" >&2; exit 1; }
 	@echo "Installing Overread and what it needs (minutes the first time: PyTorch is large) ..." >&2
-	@$(PY) -m pip install --quiet --editable '.[dev]' || { echo "Installation failed; pip names the package above. Try again when it is reachable." >&2; exit 1; }
+	@$(PY) -m pip install -qq --editable '.[dev]' || { echo "Installation failed; pip names the package above. Try again when it is reachable." >&2; exit 1; }
 	@touch $@
 
 bench: $(STAMP) ## measure; results go to benchmarks/results
