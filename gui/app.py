@@ -108,8 +108,13 @@ def make_demo(folder: Path) -> Path:
     return folder / "series"
 
 
-def build(qt: QApplication, workspace_path: Path) -> App:
+def build(qt: QApplication, workspace_path: Path, cache: PixelCache | None = None) -> App:
     """Build the application, with nothing open yet.
+
+    Args:
+        qt: The Qt application.
+        workspace_path: The workspace; made where there is none.
+        cache: Where slices are decoded; None for one as large as the settings say.
 
     Raises:
         OverreadError: The workspace or the settings cannot be used.
@@ -118,7 +123,7 @@ def build(qt: QApplication, workspace_path: Path) -> App:
     apply_theme(qt, settings.text("view.theme"))
     workspace = Workspace.open(workspace_path, reader=reader_name(settings))
     runner = JobRunner()
-    cache = PixelCache(int(settings.number("cache.pixels_mb")) * MIB)
+    cache = cache or PixelCache(int(settings.number("cache.pixels_mb")) * MIB)
     session = Session(workspace, runner, reader_name(settings))
     display = Display(session, runner, cache)
     engine = Engine(session, runner, cache, ModelRegistry(home() / "models"), settings)

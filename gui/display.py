@@ -148,15 +148,11 @@ class Display(QObject):
             self._load(ref, series)
 
     def _outgrown(self, ref: SliceRef, series: Series) -> bool:
-        """Whether a stack's window was found when half of it was not there yet: that half may be air."""
-        known = self._default_of.get(_default_key(ref, series))
-        return (
-            known is not None
-            and series.is_stack
-            and not ref.windows
-            and series.uid not in self._chosen
-            and len(series.slices) >= 2 * known
-        )
+        """Whether a stack's window was found before the stack was whole: what was there may be air."""
+        known, now = self._default_of.get(_default_key(ref, series)), len(series.slices)
+        if known is None or not series.is_stack or ref.windows or series.uid in self._chosen:
+            return False
+        return now >= 2 * known if self._session.growing else now > known
 
     def _load(self, ref: SliceRef, series: Series) -> None:
         cache = self._cache
@@ -190,6 +186,7 @@ class Display(QObject):
             self._waiting.stop()
             self.pixels_changed.emit()
             self._prefetch()
+            self._series_grew()  # it may have, while this was on its way
 
     def _keep_default(self, ref: SliceRef, series: Series, window: Window) -> None:
         key = _default_key(ref, series)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from pathlib import Path
 
 from core.imaging.geometry import position_along_normal
 from core.imaging.walk import natural_key
@@ -16,6 +17,11 @@ class Opened:
     def __init__(self) -> None:
         self._whole: dict[str, tuple[Catalog, ...]] = {}
         self._growing: dict[str, Catalog] = {}
+
+    @property
+    def growing(self) -> bool:
+        """Whether a scan still runs that has found something."""
+        return bool(self._growing)
 
     def grow(self, key: str, catalog: Catalog) -> None:
         """Take what a scan that still runs has found so far."""
@@ -97,3 +103,18 @@ def _by_name(ref: SliceRef) -> tuple[object, int]:
 def all_slices(series: Iterable[Series]) -> tuple[SliceRef, ...]:
     """The slices of all series, in order."""
     return tuple(ref for one in series for ref in one.slices)
+
+
+def opened_text(paths: Sequence[Path], catalog: Catalog) -> tuple[str, str]:
+    """Level and text of what there is to say about an opening."""
+    n_series, n_skipped = len(catalog.series), len(catalog.skipped)
+    n_slices = sum(len(s.slices) for s in catalog.series)
+    left_out = f" {_count(n_skipped, 'file')} left out: File ▸ Files left out says why." if n_skipped else ""
+    if n_series == 0:
+        where = str(paths[0]) if len(paths) == 1 else f"the {len(paths)} paths"
+        return "warning", f"{where}: no slice that can be shown was found there.{left_out}"
+    return "info", f"Opened {_count(n_slices, 'slice')} in {n_series} series.{left_out}"
+
+
+def _count(n: int, word: str) -> str:
+    return f"{n} {word}{'' if n == 1 else 's'}"

@@ -16,7 +16,7 @@ from core.model import Annotation, Catalog, Series, Skipped, SliceRef
 from core.review.readings import next_unread
 from core.store.journal import JournalEntry
 from core.store.workspace import Workspace
-from gui.opened import Opened
+from gui.opened import Opened, opened_text
 from gui.runner import JobOutcome, JobRunner, Lane, error_text
 
 REMEMBERED_AT_ONCE = 200
@@ -89,6 +89,7 @@ class Session(QObject):
         catalog = outcome.result
         if catalog is None:
             catalog = self._opened_paths.cut_short(key)
+            self._show_found()
             if outcome.error is not None:
                 self.said.emit("error", error_text(outcome.error))
             else:
@@ -96,7 +97,7 @@ class Session(QObject):
         else:
             self._opened_paths.finish(key, catalog)
             self._show_found()
-            self.said.emit(*_opened_text(paths, catalog))
+            self.said.emit(*opened_text(paths, catalog))
         self._remember(catalog)
 
     def _remember(self, catalog: Catalog) -> None:
@@ -156,6 +157,11 @@ class Session(QObject):
             return found
         first = next(iter(self._kept.values()), None)
         return Place(first.uid, 0) if first is not None else None
+
+    @property
+    def growing(self) -> bool:
+        """Whether more slices may still be found."""
+        return self._opened_paths.growing
 
     @property
     def series(self) -> tuple[Series, ...]:
@@ -307,7 +313,7 @@ class Session(QObject):
             if place is not None:
                 self.go_to(place.series_uid, place.index)
         self._tell_of(entry)
-        self.said.emit("info", f"{word}: {entry.text}")
+        self.said.emit("info", f"{word}: {entry.text.partition(': ')[2]}")
 
     # -- reading -------------------------------------------------------------------------------------
 
@@ -380,18 +386,3 @@ class Session(QObject):
             return False
         self.schema_changed.emit()
         return True
-
-
-def _opened_text(paths: Sequence[Path], catalog: Catalog) -> tuple[str, str]:
-    """Level and text of what there is to say about an opening."""
-    n_series, n_skipped = len(catalog.series), len(catalog.skipped)
-    n_slices = sum(len(s.slices) for s in catalog.series)
-    left_out = f" {_count(n_skipped, 'file')} left out: File ▸ Files left out says why." if n_skipped else ""
-    if n_series == 0:
-        where = str(paths[0]) if len(paths) == 1 else f"the {len(paths)} paths"
-        return "warning", f"{where}: no slice that can be shown was found there.{left_out}"
-    return "info", f"Opened {_count(n_slices, 'slice')} in {n_series} series.{left_out}"
-
-
-def _count(n: int, word: str) -> str:
-    return f"{n} {word}{'' if n == 1 else 's'}"

@@ -4,18 +4,28 @@ from __future__ import annotations
 
 import gc
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Protocol
 
+import numpy as np
 import pytest
+from PIL import Image
 from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
 from core.imaging.dicom_write import write_phantom_dicom
 from core.imaging.phantom import Phantom, PhantomSpec, make_phantom
+from core.imaging.pixels import PixelCache
 from gui.app import App, build
+from tests.gui.hands import Hands
 
-MakeApp = Callable[[], App]
+
+class MakeApp(Protocol):
+    """Builds the application."""
+
+    def __call__(self, cache: PixelCache | None = None) -> App:
+        """Build it, with a pixel cache of the test's own where given."""
 
 
 @pytest.fixture(scope="session")
@@ -37,8 +47,8 @@ def make_app(qapp: QApplication, qtbot: QtBot, tmp_path: Path) -> Iterator[MakeA
     """Builds the application on one workspace; call again after closing to come back to it."""
     apps: list[App] = []
 
-    def make() -> App:
-        app = build(qapp, tmp_path / "reading.overread")
+    def make(cache: PixelCache | None = None) -> App:
+        app = build(qapp, tmp_path / "reading.overread", cache)
         apps.append(app)
         app.window.resize(1280, 820)
         app.window.show()
@@ -68,3 +78,26 @@ def _no_thread_left() -> Iterator[None]:
         if thread.name.startswith("overread-"):
             thread.join(5)
             assert not thread.is_alive(), f"{thread.name} is still running"
+
+
+@pytest.fixture
+def hands(app: App, qtbot: QtBot) -> Hands:
+    """A person at the window with nothing open."""
+    return Hands(app, qtbot)
+
+
+@pytest.fixture
+def pictures(tmp_path: Path) -> Path:
+    """A folder of four different pictures."""
+    folder = tmp_path / "pictures"
+    folder.mkdir()
+    for i in range(4):
+        write_picture(folder / f"p{i}.png", i)
+    return folder
+
+
+def write_picture(path: Path, seed: int, size: int = 160) -> Path:
+    """A grey picture of noise, different for each seed."""
+    pixels = np.random.default_rng(seed).integers(0, 255, (size, size), dtype=np.uint8)
+    Image.fromarray(pixels).save(path)
+    return path

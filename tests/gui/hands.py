@@ -14,6 +14,9 @@ from pytestqt.qtbot import QtBot
 from core.model import Annotation, Box
 from gui.app import App
 from gui.session import Place
+from gui.statusbar import StatusBar
+from gui.viewer.scene import BoxItem, BoxKind
+from tests.gui.fakes import FakeDetector, entry_of
 
 LEFT = Qt.MouseButton.LeftButton
 PATIENCE = 15_000
@@ -55,6 +58,53 @@ class Hands:
         self.until(self.window.isActiveWindow)
         self.canvas.setFocus()
         QTest.keyClick(self.canvas, key, modifier)
+        self.qtbot.wait(5)
+
+    @property
+    def message(self) -> str:
+        """What the status bar says."""
+        bar = self.window.statusBar()
+        assert isinstance(bar, StatusBar)
+        return bar.message.text()
+
+    def boxes(self, kind: BoxKind | None = None) -> list[BoxItem]:
+        """The boxes on screen, of one kind where given."""
+        return [b for b in self.canvas.scene().boxes if kind in (None, b.kind)]
+
+    @property
+    def keys(self) -> list[str]:
+        """The slice keys of the series in view."""
+        series = self.session.current_series
+        return [s.key for s in series.slices] if series else []
+
+    @property
+    def at(self) -> int:
+        """Index of the slice in view."""
+        assert self.session.place is not None
+        return self.session.place.index
+
+    def go(self, index: int) -> None:
+        """Pick a slice in the strip; wait until it is shown."""
+        self.window.page.strip.picked.emit(index)
+        self.shown()
+
+    def shown(self) -> None:
+        """Wait until the slice in view is on screen."""
+        self.until(
+            lambda: (
+                self.canvas.scene().identity == self.session.current_slice_key
+                and self.canvas.scene().pixels is not None
+            )
+        )
+
+    def detecting(self, fake: FakeDetector) -> FakeDetector:
+        """Put a fake in use as the model."""
+        self.engine.install(entry_of(fake.identity.partition("@")[0]), fake)
+        return fake
+
+    def detected(self) -> None:
+        """Wait until every slice of the series in view has a result or a failure."""
+        self.until(lambda: all(self.engine.result(k) or self.engine.failure(k) for k in self.keys))
         self.qtbot.wait(5)
 
     def last_place(self) -> Place | None:
