@@ -186,7 +186,8 @@ class Display(QObject):
             self._waiting.stop()
             self.pixels_changed.emit()
             self._prefetch()
-            self._series_grew()  # it may have, while this was on its way
+            if outcome.succeeded:
+                self._series_grew()  # it may have, while this was on its way
 
     def _keep_default(self, ref: SliceRef, series: Series, window: Window) -> None:
         key = _default_key(ref, series)

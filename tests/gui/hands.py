@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+import pytest
 from PySide6.QtCore import QMimeData, QPoint, QPointF, Qt, QUrl
 from PySide6.QtGui import QDragEnterEvent, QDropEvent
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QAbstractButton, QApplication, QDialog, QWidget
 from pytestqt.qtbot import QtBot
 
+from core.imaging.base import Reader
+from core.imaging.reader import open_reader
 from core.model import Annotation, Box
 from gui.app import App
 from gui.session import Place
@@ -20,6 +24,17 @@ from tests.gui.fakes import FakeDetector, entry_of
 
 LEFT = Qt.MouseButton.LeftButton
 PATIENCE = 15_000
+
+
+def slowly(monkeypatch: pytest.MonkeyPatch, seconds: float) -> None:
+    """Make reading a file's header take long, and every snapshot come."""
+
+    def slow(path: Path) -> Reader:
+        time.sleep(seconds)
+        return open_reader(path)
+
+    monkeypatch.setattr("core.imaging.catalog.open_reader", slow)
+    monkeypatch.setattr("core.imaging.catalog._SNAPSHOT_SECONDS", 0.0)
 
 
 class Hands:

@@ -17,7 +17,7 @@ from core.model import Box, Window
 from tests.core.imaging.files import plane, ramp, write_dicom
 from tests.gui.conftest import MakeApp
 from tests.gui.fakes import FakeDetector, HeldCache
-from tests.gui.hands import LEFT, Hands
+from tests.gui.hands import LEFT, Hands, slowly
 
 BOX = Box(20, 24, 44, 52)
 
@@ -36,6 +36,19 @@ def shown_pixels(hands: Hands) -> np.ndarray:
     pixels = hands.canvas.scene().pixels
     assert pixels is not None
     return pixels
+
+
+@pytest.fixture
+def bare_stack(tmp_path: Path) -> Path:
+    """Seven slices whose files name no window; each is brighter than the one before."""
+    for i in range(7):
+        (tmp_path / "bare").mkdir(exist_ok=True)
+        write_dicom(tmp_path / "bare" / f"{i}", ramp(64, 64) // 8 * (i + 1), **plane(float(i)))
+    return tmp_path / "bare"
+
+
+def bare_window(index: int) -> Window:
+    return auto_window(ramp(64, 64) // 8 * (index + 1))
 
 
 def test_a_slow_slice_shows_nothing_of_another(
@@ -119,13 +132,11 @@ def test_every_slice_has_its_own_file_window_until_one_is_chosen(hands: Hands, t
         assert (shown.center, shown.width) == (10 + i, 20 + i)
 
 
-def test_a_stack_without_file_windows_has_one_window(hands: Hands, phantom_folder: Path) -> None:
-    hands.open(phantom_folder)
-    windows = set()
-    for i in range(8):
+def test_a_stack_without_file_windows_has_the_window_of_its_middle(hands: Hands, bare_stack: Path) -> None:
+    hands.open(bare_stack)
+    for i in range(7):
         hands.go(i)
-        windows.add(hands.canvas.scene().window)
-    assert len(windows) == 1
+        hands.until(lambda: hands.canvas.scene().window == bare_window(3))
 
 
 def test_presets_auto_and_invert(hands: Hands, tmp_path: Path) -> None:
@@ -175,20 +186,24 @@ def test_an_unreadable_slice_says_why_and_the_others_work(
     np.testing.assert_array_equal(shown_pixels(hands), phantom.volume[broken])
 
 
-def test_a_stack_opened_at_its_unreadable_middle_has_a_window(
-    slow_hands: Hands, cache: HeldCache, phantom_folder: Path
+def test_a_stack_whose_middle_is_unreadable_has_the_window_of_the_nearest(
+    slow_hands: Hands, cache: HeldCache, bare_stack: Path
 ) -> None:
     hands = slow_hands
-    cache.broken = {scan([phantom_folder]).series[0].slices[4].key}
-    hands.open(phantom_folder)
+    cache.broken = {scan([bare_stack]).series[0].slices[3].key}
+    hands.open(bare_stack)
+    hands.until(lambda: hands.canvas.scene().window == bare_window(2))
     assert hands.canvas.scene().message == ""
-    assert hands.canvas.scene().window.width > 100
+    hands.window.page.strip.picked.emit(3)
+    hands.until(lambda: "the tape is torn" in hands.canvas.scene().message)
 
 
 def test_a_window_found_early_is_found_again_when_the_stack_is_whole(
-    hands: Hands, phantom_folder: Path, phantom: Phantom, monkeypatch: pytest.MonkeyPatch
+    hands: Hands, bare_stack: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("core.imaging.catalog._SNAPSHOT_SECONDS", 0.0)
-    hands.open(phantom_folder)
-    wanted = auto_window(phantom.volume[4])
-    hands.until(lambda: hands.canvas.scene().window == wanted)
+    slowly(monkeypatch, 0.03)
+    hands.drop([bare_stack])
+    hands.shown()
+    assert len(hands.keys) < 7
+    hands.until(lambda: hands.canvas.scene().window == bare_window(3))
+    assert len(hands.keys) == 7

@@ -11,31 +11,18 @@ from PySide6.QtCore import Qt
 from PySide6.QtTest import QTest
 from pytestqt.qtbot import QtBot
 
-from core.imaging.base import Reader
 from core.imaging.dicom_write import write_phantom_dicom
 from core.imaging.phantom import Phantom, PhantomSpec, make_phantom
-from core.imaging.reader import open_reader
 from core.model import Box, Catalog, ReadState, Series, SliceRef
 from gui.statusbar import JobRow, StatusBar
 from gui.viewer.scene import BoxKind
 from tests.gui.conftest import MakeApp, write_picture
-from tests.gui.hands import LEFT, Hands
+from tests.gui.hands import LEFT, Hands, slowly
 
 CTRL = Qt.KeyboardModifier.ControlModifier
 SHIFT = Qt.KeyboardModifier.ShiftModifier
 BOX = Box(20, 24, 44, 52)
 OTHER = Box(70, 60, 100, 90)
-
-
-def slowly(monkeypatch: pytest.MonkeyPatch, seconds: float) -> None:
-    """Make reading a file's header take long, and every snapshot come."""
-
-    def slow(path: Path) -> Reader:
-        time.sleep(seconds)
-        return open_reader(path)
-
-    monkeypatch.setattr("core.imaging.catalog.open_reader", slow)
-    monkeypatch.setattr("core.imaging.catalog._SNAPSHOT_SECONDS", 0.0)
 
 
 @pytest.fixture(scope="session")
