@@ -174,9 +174,12 @@ class JobRunner(QObject):
         """
         for running in self._running.values():
             running.token.cancel()
-        futures = [r.future for r in self._running.values() if r.future is not None]
         for pool in self._pools.values():
             pool.shutdown(wait=False, cancel_futures=True)
+        # `wait` would never see the end of those that had not begun and were cancelled here.
+        futures = [
+            r.future for r in self._running.values() if r.future is not None and not r.future.cancelled()
+        ]
         unfinished = wait(futures, timeout=timeout_s).not_done
         self._closed = True
         return not unfinished

@@ -86,6 +86,10 @@ class Hands:
         """The boxes on screen, of one kind where given."""
         return [b for b in self.canvas.scene().boxes if kind in (None, b.kind)]
 
+    def shows(self, kind: BoxKind, count: int) -> None:
+        """Wait until so many boxes of a kind are on screen."""
+        self.until(lambda: len(self.boxes(kind)) == count)
+
     @property
     def keys(self) -> list[str]:
         """The slice keys of the series in view."""
@@ -126,6 +130,11 @@ class Hands:
         """The last slice of the series in view."""
         series = self.session.current_series
         return Place(series.uid, len(series.slices) - 1) if series else None
+
+    def press_action(self, name: str) -> None:
+        """Choose a command of the menu."""
+        self.window.actions_by_id[name].trigger()
+        self.qtbot.wait(5)
 
     def drag(self, start: tuple[float, float], end: tuple[float, float]) -> None:
         """Drag with the left button from one point of the slice to another."""
