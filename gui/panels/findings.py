@@ -234,7 +234,8 @@ class FindingsPanel(QWidget):
         schema = self._desk.session.workspace.schema
         while (item := self._classes.takeAt(0)) is not None:
             widget = item.widget()
-            if widget is not None:
+            if isinstance(widget, QToolButton):
+                self._class_group.removeButton(widget)
                 widget.deleteLater()
         for number, label in enumerate(schema.classes, 1):
             button = QToolButton()
