@@ -18,8 +18,11 @@ from core.detection.registry import ModelEntry, ModelRegistry
 from core.errors import InputError, ModelNotFound
 from core.imaging.catalog import scan
 from core.jobs import Progress
-from core.model import Catalog, Dataset, LabelClass, LabelSchema, Series
+from core.model import Catalog, Dataset, LabelClass, LabelSchema, Series, Skipped
 from core.settings import home
+
+NAMED = 5
+"""Files left out for one reason that are told by name; of more, the number."""
 
 errors = Console(stderr=True, highlight=False, soft_wrap=True)
 
@@ -65,12 +68,24 @@ def open_all(paths: Sequence[Path]) -> Catalog:
     """
     with progress_bar("Opening") as progress:
         catalog = scan(paths, progress=progress)
-    for skipped in catalog.skipped:
-        tell(f"left out: {skipped.path}: {skipped.reason}")
+    _tell_skipped(catalog.skipped)
     if not catalog.series:
         where = ", ".join(str(p) for p in paths)
         raise InputError(f"{where}: no slice that can be opened was found there.")
     return catalog
+
+
+def _tell_skipped(skipped: Sequence[Skipped]) -> None:
+    """What was left out, by reason; the first few by name (`info --json` lists them all)."""
+    by_reason: dict[str, list[Path]] = {}
+    for row in skipped:
+        by_reason.setdefault(row.reason, []).append(row.path)
+    for reason, paths in by_reason.items():
+        named = paths if len(paths) <= NAMED + 1 else paths[:NAMED]
+        for path in named:
+            tell(f"left out: {path}: {reason}")
+        if len(named) < len(paths):
+            tell(f"left out: {len(paths) - len(named)} more: {reason}")
 
 
 def registry() -> ModelRegistry:
