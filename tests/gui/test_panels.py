@@ -178,10 +178,10 @@ def test_the_worklist_shows_states_and_counts(hands: Hands, phantom_folder: Path
     table = worklist(hands).table
     assert [r[1:] for r in texts(table)] == [["○ unread", "8"], ["○ unread", "4"]]
     hands.draw(BOX)
-    assert [r[1:] for r in texts(table)] == [["◐ started", "8"], ["○ unread", "4"]]
+    assert [r[1:] for r in texts(table)] == [["◐ started\n1 box", "8"], ["○ unread", "4"]]
     hands.press(Qt.Key.Key_R)
     hands.press(Qt.Key.Key_R)
-    assert [r[1:] for r in texts(table)] == [["● read", "8"], ["◐ started", "4"]]
+    assert [r[1:] for r in texts(table)] == [["● read\n1 box", "8"], ["◐ started", "4"]]
     assert current_row(table) == [1]
     hands.until(lambda: not worklist(hands).model.without_thumbnail())
 
