@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -13,7 +13,7 @@ from core.detection.card import DataUsed
 from core.detection.config import TrainConfig
 from core.detection.regions import SliceSource, WorkingSlice, prepare_all
 from core.detection.sampling import Truth
-from core.detection.split import blocks_of_one, check_enough, merge_classes, split_groups
+from core.detection.split import blocks_of_one, check_enough, joined_groups, merge_classes, split_groups
 from core.errors import NotEnoughData, UnreadableFile
 from core.jobs import CancelToken, Progress
 from core.model import Box, Dataset, LabelledSlice
@@ -68,13 +68,18 @@ def make_plan(datasets: Sequence[Dataset], valid: Dataset | None, config: TrainC
     check_enough([s for _, s in every])
     classes = merge_classes(datasets, config.classes)
     names = ", ".join(sorted({d.grouped_by for d in datasets}))
+    all_sets = [*datasets, *([valid] if valid is not None else [])]
+    groups = joined_groups(all_sets)
     if valid is not None:
         held = [(len(datasets), s) for s in valid.slices]
         split = f"validation set {valid.name} given, {len(held)} slices"
-        train = every
+        # What is checked on is never trained on, whichever sets it was put into.
+        checked = {groups[i, s.group] for i, s in held}
+        train = [(i, s) for i, s in every if groups[i, s.group] not in checked]
+        if len(train) < len(every):
+            split += f"; {len(every) - len(train)} slices of its groups were left out of training"
     else:
-        # Two data sets may use the same group names for different patients: the index keeps them apart.
-        marked = [_regrouped(i, s) for i, s in every]
+        marked = [replace(s, group=groups[i, s.group]) for i, s in every]
         if len({m.group for m in marked if m.boxes}) == 1:
             marked = list(blocks_of_one(marked))
             names = "contiguous runs of one group: neighbours look alike, so held-out figures are too good"
@@ -84,7 +89,6 @@ def make_plan(datasets: Sequence[Dataset], valid: Dataset | None, config: TrainC
         count = len({m.group for m in valid_part})
         split = f"{count} of {len({m.group for m in marked})} groups held out whole (by {names})"
     check_enough([s for _, s in train])
-    all_sets = [*datasets, *([valid] if valid is not None else [])]
     used = tuple(
         _used(all_sets[index], role, [s for i, s in part if i == index])
         for role, part in (("train", train), ("valid", held))
@@ -142,10 +146,6 @@ def _class_of(label_id: int, dataset: Dataset, classes: Sequence[str]) -> int:
     if name in classes:
         return list(classes).index(name) + 1
     return 1 if tuple(classes) == ("tumour",) else 0
-
-
-def _regrouped(index: int, labelled: LabelledSlice) -> LabelledSlice:
-    return LabelledSlice(labelled.ref, labelled.boxes, f"{index}/{labelled.group}", labelled.hard_negatives)
 
 
 def _used(dataset: Dataset, role: str, slices: Sequence[LabelledSlice]) -> DataUsed:

@@ -19,7 +19,8 @@ def split_groups(
     """Train and validation slices; about `share` of the groups, at least one, validate.
 
     Groups are ordered by a hash of the seed and their name, so adding a group does not reshuffle the others.
-    Groups with boxes are held out before groups without, so that there is something to measure.
+    Groups with boxes and groups without are shared out each for themselves: many explicit negatives must not
+    take the boxes away from training, and false alarms on them are to be measured too.
 
     Raises:
         NotEnoughData: Fewer than two groups hold boxes.
@@ -31,13 +32,40 @@ def split_groups(
             f"only {len(with_boxes)} group(s) of slices hold boxes; at least 2 are needed: one to train "
             "on, another to check on. Read more patients, or give a validation set."
         )
-    wanted = max(1, round(len(everyone) * share))
-    held = {g for g in everyone if g in with_boxes}
-    ordered = [g for g in everyone if g in held][: min(wanted, len(with_boxes) - 1)]
-    chosen = set(ordered)
+    found = [g for g in everyone if g in with_boxes]
+    empty = [g for g in everyone if g not in with_boxes]
+    chosen = {
+        *found[: min(max(1, round(len(found) * share)), len(found) - 1)],
+        *empty[: round(len(empty) * share)],
+    }
     train = tuple(s for s in slices if s.group not in chosen)
     valid = tuple(s for s in slices if s.group in chosen)
     return train, valid
+
+
+def joined_groups(datasets: Sequence[Dataset]) -> dict[tuple[int, str], str]:
+    """One name for what must stay together, by (index of the data set, group).
+
+    Blocks are numbered in every data set anew; patients, studies and files are the same ones everywhere. And
+    groups of two data sets that hold the same slice are one, whatever they are called.
+    """
+    names: dict[tuple[int, str], str] = {}
+    above: dict[str, str] = {}
+    seen: dict[str, str] = {}
+
+    def top(name: str) -> str:
+        while above[name] != name:
+            name = above[name]
+        return name
+
+    for index, dataset in enumerate(datasets):
+        own = f"{index}/" if dataset.grouped_by == "block" else ""
+        for s in dataset.slices:
+            name = names.setdefault((index, s.group), f"{own}{s.group}")
+            above.setdefault(name, name)
+            one, other = sorted((top(name), top(seen.setdefault(s.ref.key, name))))
+            above[other] = one
+    return {key: top(name) for key, name in names.items()}
 
 
 def blocks_of_one(slices: Sequence[LabelledSlice]) -> tuple[LabelledSlice, ...]:
