@@ -158,8 +158,8 @@ class Series:
         is_stack: True where neighbouring slices are neighbours in the patient; False for a
             collection of independent images.
         notes: Warnings to show as badges ("no position: ordered by instance number", …).
-        study_label: Patient id and study date, to tell cases apart on the reader's own screen. Never in a log,
-            a title, a file name or an export.
+        study_label: Patient id and study date, to tell cases apart on the reader's own screen. Never in a
+            log, a title, a file name or an export; not even in this record's repr.
     """
 
     uid: str
@@ -169,7 +169,7 @@ class Series:
     slices: tuple[SliceRef, ...]
     is_stack: bool
     notes: tuple[str, ...] = ()
-    study_label: str = ""
+    study_label: str = field(default="", repr=False)
 
 
 @dataclass(frozen=True, slots=True)

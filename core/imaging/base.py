@@ -5,7 +5,7 @@ from __future__ import annotations
 import stat
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
@@ -39,7 +39,7 @@ class Heading:
 
     study_uid: str = ""
     study_order: str = ""
-    study_label: str = ""
+    study_label: str = field(default="", repr=False)
     modality: str = ""
     description: str = ""
     number: int | None = None

@@ -16,6 +16,7 @@ from core.imaging.walk import natural_key, path_key
 from core.model import Series, SliceRef
 
 _SAME_PLACE_MM = 0.01
+_SAME_COSINE = 0.01
 _NO_POSITION = "no position in the files: ordered by instance number"
 _SHARED_POSITION = "several slices at one position"
 _GAP = "uneven slice distance: a slice may be missing"
@@ -82,11 +83,16 @@ def _stacks(members: Sequence[Found]) -> dict[str, list[Found]]:
 
     The names depend only on what is in the stack, so they do not change while more files are found.
     """
-    planes: dict[str, list[Found]] = {}
+    planes: list[list[Found]] = []
     for item in members:
-        planes.setdefault(_plane(item.ref), []).append(item)
+        home = next((group for group in planes if _same_plane(group[0].ref, item.ref)), None)
+        if home is None:
+            planes.append([item])
+        else:
+            home.append(item)
     stacks: dict[str, list[Found]] = {}
-    for plane, group in planes.items():
+    for group in planes:
+        plane = min(_plane(item.ref) for item in group)
         kinds: dict[str, list[Found]] = {}
         for item in group:
             kinds.setdefault(item.stack, []).append(item)
@@ -95,6 +101,17 @@ def _stacks(members: Sequence[Found]) -> dict[str, list[Found]]:
         else:
             stacks[_short(plane)] = group
     return stacks
+
+
+def _same_plane(a: SliceRef, b: SliceRef) -> bool:
+    """Whether two slices have one shape and, but for rounding in the file, one orientation."""
+    if (a.rows, a.columns) != (b.rows, b.columns) or (a.geometry is None) != (b.geometry is None):
+        return False
+    if a.geometry is None or b.geometry is None:
+        return True
+    ours = (*a.geometry.row_cosine, *a.geometry.column_cosine)
+    theirs = (*b.geometry.row_cosine, *b.geometry.column_cosine)
+    return all(abs(p - q) < _SAME_COSINE for p, q in zip(ours, theirs, strict=True))
 
 
 def _plane(ref: SliceRef) -> str:

@@ -161,11 +161,11 @@ def _decode(data: bytes, page: int) -> Pixels:
     with _open(data) as image:
         if page:
             image.seek(page)
+        # A TIFF is turned by Pillow (and OpenCV) while it loads; for the others the tag is yet to be applied.
+        turn = 1 if image.format == "TIFF" else _orientation(image)
         deep = _deep_samples(data, image, page)
         if deep is not None:
-            return _upright(_grey(deep), _orientation(image))
-        # A TIFF is turned by Pillow itself while it loads; for the others the tag is still to be applied.
-        turn = 1 if image.format == "TIFF" else _orientation(image)
+            return _upright(_grey(deep), turn)
         if image.mode in _GREY_MODES:
             samples = np.asarray(image.convert("L") if image.mode == "1" else image)
         elif image.mode in ("LA", "La"):
