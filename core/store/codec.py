@@ -68,6 +68,7 @@ def encode_slice(ref: SliceRef) -> Json:
         "patient": ref.patient,
         "frame_of_reference": ref.frame_of_reference,
         "instance_number": None if ref.instance_number is None else int(ref.instance_number),
+        "padding": None if ref.padding is None else _floats(ref.padding),
     }
 
 
@@ -78,6 +79,7 @@ def decode_slice(tree: Json) -> SliceRef:
         KeyError, TypeError, ValueError: The tree is not a slice reference.
     """
     spacing = tree["spacing"]
+    padding = tree.get("padding")  # workspaces made before it was kept lack it
     return SliceRef(
         key=tree["key"],
         path=Path(tree["path"]),
@@ -92,6 +94,7 @@ def decode_slice(tree: Json) -> SliceRef:
         patient=tree["patient"],
         frame_of_reference=tree["frame_of_reference"],
         instance_number=tree["instance_number"],
+        padding=None if padding is None else (padding[0], padding[1]),
     )
 
 
