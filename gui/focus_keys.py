@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import QObject, Qt
+from PySide6.QtCore import Qt
 from PySide6.QtGui import QKeyEvent
 from PySide6.QtWidgets import (
     QAbstractButton,
@@ -28,13 +28,13 @@ PLAIN = (
 )
 
 
-def keeps_key(widget: QObject, event: QKeyEvent) -> bool:
+def keeps_key(widget: QWidget | None, event: QKeyEvent) -> bool:
     """Whether a key goes to the widget and not to a shortcut.
 
     What is typed into a field stays there, Space presses a button, arrows move a slider, and Tab, which at
     the slice goes to the next box, moves the focus everywhere else.
     """
-    if event.modifiers() not in PLAIN or not isinstance(widget, QWidget):
+    if event.modifiers() not in PLAIN or widget is None:
         return False
     key = event.key()
     if isinstance(widget, TEXT):

@@ -295,7 +295,7 @@ class MainWindow(QMainWindow):
             event.type() == QEvent.Type.ShortcutOverride
             and isinstance(event, QKeyEvent)
             and self.isActiveWindow()
-            and keeps_key(watched, event)
+            and keeps_key(QApplication.focusWidget(), event)
         ):
             event.accept()
             return True

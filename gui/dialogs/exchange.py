@@ -22,11 +22,13 @@ from PySide6.QtWidgets import (
 )
 from shiboken6 import isValid
 
+from core.errors import OverreadError
 from core.exchange.datasets import from_workspace
 from core.exchange.export import ExportReport, export_dataset
 from core.exchange.importing import ImportResult, import_annotations, import_edit
 from core.imaging.pixels import PixelCache
 from core.jobs import CancelToken, Progress
+from core.model import Dataset
 from gui.actions import Desk
 from gui.opened import all_slices
 from gui.retraining import describe
@@ -79,7 +81,7 @@ class ExportDialog(QDialog):
         self._desk, self._runner, self._cache = desk, runner, cache
         self._dataset = from_workspace(desk.session.workspace)
         self._job_id = 0
-        self.counts = QLabel(describe(self._dataset) + " Unread slices are left out.")
+        self.counts = QLabel(_count(self._dataset))
         self.counts.setWordWrap(True)
         self.format = _choices("Format", FORMATS)
         self.images = _choices("Pictures", IMAGES)
@@ -110,6 +112,9 @@ class ExportDialog(QDialog):
         if out is None:
             self.report.setPlainText("Name the folder to make.")
             return
+        # The window goes on beside this dialog: what was read since it opened counts too.
+        self._dataset = from_workspace(self._desk.session.workspace)
+        self.counts.setText(_count(self._dataset))
         if not self._dataset.slices:
             self.report.setPlainText("Nothing has been read yet: sign off slices (R), then export.")
             return
@@ -222,12 +227,20 @@ class ImportDialog(QDialog):
         if not all(session.add_class(c.name) for c in self._result.new_classes):
             return
         workspace = session.workspace
-        edit = import_edit(self._result, workspace.schema, workspace.annotations, session.reader)
+        try:
+            edit = import_edit(self._result, workspace.schema, workspace.annotations, session.reader)
+        except OverreadError as error:
+            self.report.appendPlainText(f"\nNot imported. {error}")
+            return
         if edit is None:
             self.report.appendPlainText("\nEvery box of it is here already.")
         elif session.commit(edit):
             self.report.appendPlainText("\nImported. One undo takes it back.")
         self.go.setEnabled(False)
+
+
+def _count(dataset: Dataset) -> str:
+    return f"{describe(dataset)} Unread slices are left out."
 
 
 def _choices(name: str, rows: tuple[tuple[str, str], ...]) -> QComboBox:

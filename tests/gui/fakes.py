@@ -15,6 +15,7 @@ from core.imaging.base import Pixels
 from core.imaging.pixels import PixelCache
 from core.jobs import CancelToken
 from core.model import Box, Detection, LabelSchema, Proposals, SliceRef
+from core.proposals.normalise import NORMALISATION
 
 GATE_SECONDS = 20.0
 
@@ -92,3 +93,14 @@ class HeldCache(PixelCache):
         if ref.key in self.broken:
             raise UnreadableFile(ref.path, "the tape is torn")
         return super().get(ref)
+
+
+def write_small_model(path: Path, name: str, classes: tuple[str, ...]) -> Path:
+    """A sound model file that has learnt nothing."""
+    from core.detection.export import write_model
+    from core.detection.network import NetworkSpec, build_network
+
+    spec = NetworkSpec(width=0.25, classes=len(classes), image_size=64, pyramid=16, hidden=16)
+    card = ModelCard(name, "2026-01-01T00:00:00Z", classes, spec.as_dict(), NORMALISATION, "opencv-fast")
+    write_model(path, build_network(spec).state_dict(), card)
+    return path
