@@ -63,15 +63,18 @@ def read_a_little(app: App) -> None:
     )
     for offset in (-2, 1):
         desk.session.go_to(series.uid, best + offset)
+        settle()
         if actions.has_prediction(desk):
             actions.accept_selected(desk)
     accepted = desk.session.record.annotations
     if accepted:
         actions.change_box(desk, accepted[0].id, accepted[0].box.moved(1.5, 1.0))
     desk.session.go_to(series.uid, best + 3)
+    settle()
     if actions.has_prediction(desk):
         actions.reject_selected(desk, "vessel")
     desk.session.go_to(series.uid, best)
+    settle()
     actions.step_prediction(desk, 1)
 
 
