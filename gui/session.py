@@ -148,14 +148,15 @@ class Session(QObject):
     def _place_of(self, in_view: str) -> Place | None:
         """Where to be now that more is known: the first slice, or with a reader who has moved or marked."""
         place = self._place
-        if place is not None and not self._pinned and place.series_uid in self._kept:
-            return replace(place, index=0)
+        first = next(iter(self._kept.values()), None)
+        if place is not None and first is not None and not self._pinned and place.series_uid in self._kept:
+            # Files come in any order: once all are read, begin where the worklist begins.
+            return replace(place, index=0) if self.growing else Place(first.uid, 0)
         # The same picture may lie in a folder twice: stay where it still is before looking for it.
         if place is not None and self.current_slice_key == in_view:
             return place
         if place is not None and (found := self._find_slice(in_view, place.series_uid)) is not None:
             return found
-        first = next(iter(self._kept.values()), None)
         return Place(first.uid, 0) if first is not None else None
 
     @property

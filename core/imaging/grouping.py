@@ -37,7 +37,7 @@ class Found:
 
 
 def dicom_series(found: Iterable[Found]) -> list[Series]:
-    """Series of DICOM slices, by study, then number, then description."""
+    """Series of DICOM slices, by patient, then study, then number, then description."""
     by_uid: dict[str, list[Found]] = {}
     for item in found:
         by_uid.setdefault(item.ref.series_uid, []).append(item)
@@ -48,9 +48,8 @@ def dicom_series(found: Iterable[Found]) -> list[Series]:
             series = _series(uid if len(stacks) == 1 else f"{uid}#{name}", stack)
             first = stack[0].heading
             number = first.number if first.number is not None else 1 << 31
-            keyed.append(
-                ((first.study_order, first.study_uid, number, series.description, series.uid), series)
-            )
+            study = (first.study_label, first.study_order, first.study_uid)
+            keyed.append(((*study, number, series.description, series.uid), series))
     return [series for _, series in sorted(keyed, key=lambda pair: pair[0])]
 
 
