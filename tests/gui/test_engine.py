@@ -65,8 +65,8 @@ def test_a_result_lands_on_its_own_slice(read: Hands) -> None:
     fake = read.detecting(closed(FakeDetector()))
     read.until(lambda: fake.asked == [read.keys[0]])
     read.go(5)
+    fake.ignores_cancel = True  # before it is asked to stop: it looks every few milliseconds
     read.engine.set_ahead(False)  # nothing but the one at work, and that is cancelled
-    fake.ignores_cancel = True
     open_again(fake)
     read.until(lambda: read.engine.result(read.keys[0]) is not None)
     assert read.boxes() == []
