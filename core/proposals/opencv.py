@@ -1,8 +1,8 @@
 """OpenCV's selective search, set up for grey slices.
 
 OpenCV's own presets convert to HSV and Lab and build texture histograms of all six channels. On a grey slice
-these channels repeat one another: one channel without texture finds about as many lesions in a fraction of the
-time, and a finer graph (small k) then finds more of them.
+these channels repeat one another: one channel without texture finds about as many lesions in a fraction of
+the time, and a finer graph (small k) then finds more of them.
 """
 
 from __future__ import annotations
