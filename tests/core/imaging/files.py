@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 from pathlib import Path
 from typing import Any
 
@@ -67,3 +68,19 @@ def plane(z: float, **more: Any) -> dict[str, Any]:
 def ramp(rows: int = 6, columns: int = 8, dtype: str = "uint16") -> NDArray[Any]:
     """Values 0, 1, 2, … row by row: every pixel different."""
     return np.arange(rows * columns, dtype=dtype).reshape(rows, columns)
+
+
+def deep_colour_tiff(grey: NDArray[np.uint16], orientation: int) -> bytes:
+    """A TIFF of three equal 16-bit channels with an Orientation tag, which no writer here can set."""
+    rows, columns = grey.shape
+    data = np.repeat(grey[..., None], 3, axis=2).astype("<u2").tobytes()
+    count = 10
+    bits_at = 8 + 2 + 12 * count + 4
+    entries = [
+        (256, 3, 1, columns), (257, 3, 1, rows), (258, 3, 3, bits_at), (259, 3, 1, 1), (262, 3, 1, 2),
+        (273, 4, 1, bits_at + 6), (274, 3, 1, orientation), (277, 3, 1, 3), (278, 3, 1, rows),
+        (279, 4, 1, len(data)),
+    ]  # fmt: skip
+    table = b"".join(struct.pack("<HHII", *entry) for entry in entries)
+    head = b"II*\0" + struct.pack("<IH", 8, count)
+    return head + table + struct.pack("<I3H", 0, 16, 16, 16) + data

@@ -90,6 +90,13 @@ def test_one_uid_with_two_orientations_is_two_series(tmp_path: Path) -> None:
         assert {r.series_uid for r in series.slices} == {series.uid}
 
 
+def test_directions_that_differ_in_the_last_digits_are_one_series(tmp_path: Path) -> None:
+    for z in range(6):
+        tilt = 0.005 + (1e-6 if z % 2 else -1e-6)  # on both sides of where two decimals round
+        write_dicom(tmp_path / f"{z}", ramp(), **plane(z, ImageOrientationPatient=[1, tilt, 0, -tilt, 1, 0]))
+    assert [len(s.slices) for s in scan([tmp_path]).series] == [6]
+
+
 def test_two_echoes_at_the_same_positions_are_two_series(tmp_path: Path) -> None:
     for z in (0, 5, 10):
         for echo in (10, 80):

@@ -19,7 +19,7 @@ from pydicom.uid import DeflatedExplicitVRLittleEndian, ExplicitVRBigEndian
 from core.errors import UnreadableFile
 from core.imaging.base import Reader
 from core.imaging.reader import open_reader
-from tests.core.imaging.files import dicom, item, plane, ramp, write_dicom
+from tests.core.imaging.files import deep_colour_tiff, dicom, item, plane, ramp, write_dicom
 
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning:pydicom")
 
@@ -357,6 +357,21 @@ class TestRaster:
         reader = open_reader(path)
         assert (reader.slices()[0].rows, reader.slices()[0].columns) == (24, 40)
         assert np.abs(reader.pixels(0) - upright).max() < 12  # JPEG is lossy
+
+    @pytest.mark.parametrize("orientation", range(1, 9))
+    def test_orientation_of_a_deep_colour_tiff_is_applied_once(
+        self, tmp_path: Path, orientation: int
+    ) -> None:
+        upright = np.arange(24, dtype=np.uint16).reshape(4, 6) * 1000
+        stored = {
+            1: upright, 2: upright[:, ::-1], 3: upright[::-1, ::-1], 4: upright[::-1], 5: upright.T,
+            6: upright.T[::-1], 7: upright.T[::-1, ::-1], 8: upright.T[:, ::-1],
+        }[orientation]  # fmt: skip
+        path = tmp_path / "a.tif"
+        path.write_bytes(deep_colour_tiff(stored, orientation))
+        reader = open_reader(path)
+        assert (reader.slices()[0].rows, reader.slices()[0].columns) == (4, 6)
+        assert np.array_equal(reader.pixels(0), upright)
 
     def test_partly_nan_is_shown_as_the_lowest_value_and_noted(self, tmp_path: Path) -> None:
         values = np.array([[np.nan, 2.0], [np.inf, 5.0]], dtype=np.float32)
