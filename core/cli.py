@@ -405,6 +405,12 @@ def main(arguments: Sequence[str] | None = None, *, open_window: OpenWindow | No
     except OverreadError as error:
         tell(f"overread: {error}")
         return 1
+    except OSError as error:  # no permission, disk full: it names the file itself
+        where = f"{error.filename}: " if error.filename else ""
+        tell(
+            f"overread: {where}{error.strerror or error}. Free space or choose another place, then try again."
+        )
+        return 1
     return 0
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import getpass
 import os
 import tomllib
 from collections.abc import Mapping
@@ -11,6 +12,9 @@ from pathlib import Path
 import platformdirs
 
 from core.errors import InputError
+
+SETTINGS_FILE = "settings.toml"
+"""Name of the user's file in `home()`."""
 
 Value = bool | int | float | str
 
@@ -124,6 +128,14 @@ class Settings:
             _write(self._path, self._values)
 
 
+def reader_name(settings: Settings) -> str:
+    """The name written into the journal: the setting, or the login name."""
+    try:
+        return settings.text("reader.name") or getpass.getuser()
+    except (OSError, KeyError):  # no login name on this machine
+        return "reader"
+
+
 def _read(path: Path) -> dict[str, Value]:
     try:
         tree = tomllib.loads(path.read_text(encoding="utf-8"))
@@ -135,7 +147,10 @@ def _read(path: Path) -> dict[str, Value]:
         if isinstance(rows, Mapping)
         for name, v in rows.items()
     }
-    return {key: _BY_KEY[key].checked(value) for key, value in flat.items() if key in _BY_KEY}
+    try:
+        return {key: _BY_KEY[key].checked(value) for key, value in flat.items() if key in _BY_KEY}
+    except InputError as error:
+        raise InputError(f"{path}: {error}. Correct or remove it.") from error
 
 
 def _write(path: Path, values: Mapping[str, Value]) -> None:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import getpass
 from pathlib import Path
 
 from core.detection.base import Detector, DetectRequest
+from core.edits import with_reading_states
 from core.errors import ExchangeError, InputError
 from core.exchange.datasets import from_workspace
 from core.exchange.export import export_dataset
@@ -15,6 +15,7 @@ from core.imaging.pixels import PixelCache
 from core.imaging.window import default_window
 from core.jobs import CancelToken, Progress
 from core.model import Catalog, LabelSchema, Series, SliceRef
+from core.settings import SETTINGS_FILE, Settings, home, reader_name
 from core.store.workspace import Workspace
 
 CACHE_BYTES = 64 << 20
@@ -31,7 +32,7 @@ def export_workspace(workspace: Path, kind: str, out: Path, *, images: str, prog
         InputError: Nothing in it has been read.
         ExchangeError: It cannot be written, or does not read back the same.
     """
-    with Workspace.open(workspace, reader=_login(), create=False) as opened:
+    with Workspace.open(workspace, reader=_reader(), create=False) as opened:
         dataset = from_workspace(opened)
     if not dataset.slices:
         raise InputError(f"{workspace}: nothing has been read yet; sign off slices in the window first.")
@@ -55,7 +56,7 @@ def import_into_workspace(source: Path, workspace: Path, kind: str | None, found
         StoreError: The workspace cannot be opened or written.
         InputError: The labels cannot be understood, or no slice is known.
     """
-    with Workspace.open(workspace, reader=_login()) as opened:
+    with Workspace.open(workspace, reader=_reader()) as opened:
         for series in found.series if found else ():
             opened.remember(series)
         slices = tuple(known.ref for known in opened.known_slices())
@@ -66,7 +67,7 @@ def import_into_workspace(source: Path, workspace: Path, kind: str | None, found
             opened.add_class(label.name, label.color)
         edit = import_edit(result, opened.schema, opened.annotations, opened.reader)
         if edit is not None:
-            opened.commit(edit)
+            opened.commit(with_reading_states(edit, opened.annotations, opened.reader))
     return result.to_text() if edit else f"{result.to_text()}\nEvery box of it was there already."
 
 
@@ -109,9 +110,11 @@ def write_key_image(
             if d.score >= min_score
         ]
     if workspace is not None:
-        with Workspace.open(workspace, reader=_login(), create=False) as opened:
+        with Workspace.open(workspace, reader=_reader(), create=False) as opened:
             boxes += _annotations(opened, opened.schema, ref)
-    caption = [f"{series.description or series.modality} {index + 1}/{count}".strip()]
+    # A folder's name is often a person's; a picture is made to be passed on.
+    name = (series.description or series.modality) if series.is_stack else ""
+    caption = [f"{name} {index + 1}/{count}".strip()]
     picture = render_key_image(ref, pixels, default_window(ref, pixels), boxes, caption=caption)
     try:
         picture.save(out)
@@ -127,8 +130,5 @@ def _annotations(workspace: Workspace, schema: LabelSchema, ref: SliceRef) -> li
     return rows
 
 
-def _login() -> str:
-    try:
-        return getpass.getuser()
-    except (OSError, KeyError):
-        return "reader"
+def _reader() -> str:
+    return reader_name(Settings(home() / SETTINGS_FILE))

@@ -11,8 +11,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from core.errors import ExchangeError
-from core.model import Catalog, Detection, Proposals, Series, SliceRef
+from core.errors import ExchangeError, UnreadableFile
+from core.model import Catalog, Detection, Proposals, Series, Skipped, SliceRef
 
 Pixels = NDArray[np.float32]
 Json = dict[str, object]
@@ -53,20 +53,31 @@ def catalog_report(catalog: Catalog, load: Callable[[SliceRef], Pixels] | None =
     Args:
         catalog: The catalogue.
         load: Where given, pixels are read: least and greatest value, and the SHA-256 of the rescaled pixels
-            as little-endian float32, row by row.
+            as little-endian float32, row by row. One that cannot be read is left out.
     """
-    return {
-        "skipped": [{"path": str(s.path), "reason": s.reason} for s in catalog.skipped],
-        "series": [
-            {
-                "uid": series.uid,
-                "modality": series.modality,
-                "description": series.description,
-                "slices": [_slice_report(ref, load) for ref in series.slices],
-            }
-            for series in catalog.series
-        ],
-    }
+    skipped = list(catalog.skipped)
+    series = [
+        {
+            "uid": one.uid,
+            "modality": one.modality,
+            "description": one.description,
+            "slices": _slice_reports(one, load, skipped),
+        }
+        for one in catalog.series
+    ]
+    return {"skipped": [{"path": str(s.path), "reason": s.reason} for s in skipped], "series": series}
+
+
+def _slice_reports(
+    series: Series, load: Callable[[SliceRef], Pixels] | None, skipped: list[Skipped]
+) -> list[Json]:
+    rows: list[Json] = []
+    for ref in series.slices:
+        try:
+            rows.append(_slice_report(ref, load))
+        except UnreadableFile as error:
+            skipped.append(Skipped(ref.path, error.reason))
+    return rows
 
 
 def _slice_report(ref: SliceRef, load: Callable[[SliceRef], Pixels] | None) -> Json:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +18,8 @@ from core.edits import create, mark_read
 from core.imaging.catalog import scan
 from core.imaging.dicom_write import write_phantom_dicom
 from core.imaging.phantom import Phantom, PhantomSpec, make_phantom, write_phantom_png
-from core.model import Annotation, Box, new_id
-from core.settings import home
+from core.model import Annotation, Box, ReadState, new_id
+from core.settings import SETTINGS_FILE, Settings, home
 from core.store.workspace import Workspace
 
 SPEC = PhantomSpec(size=128, slices=12, lesions=5, seed=5)
@@ -84,6 +85,17 @@ def test_info_writes_slices_in_reading_order_with_hashes(
     truth = [hashlib.sha256(np.ascontiguousarray(v, "<f4").tobytes()).hexdigest() for v in phantom.volume]
     assert [s["sha256"] for s in found["slices"]] == truth
     assert found["slices"][0]["max"] == float(phantom.volume[0].max())
+
+
+def test_info_leaves_out_a_slice_whose_pixels_are_damaged(pictures: Path, tmp_path: Path) -> None:
+    folder, out = tmp_path / "in", tmp_path / "info.json"
+    shutil.copytree(pictures / "images", folder)
+    broken = sorted(folder.iterdir())[3]
+    broken.write_bytes(broken.read_bytes()[:3000])
+    assert main(["info", str(folder), "--json", str(out), "--pixels"]) == 0
+    report = read(out)
+    assert [s["path"] for s in report["skipped"]] == [str(broken)]
+    assert len(report["series"][0]["slices"]) == SPEC.slices - 1
 
 
 def test_propose_writes_boxes_inside_the_slice_best_first(series: Path, tmp_path: Path) -> None:
@@ -222,6 +234,36 @@ def test_a_failure_names_the_file(tmp_path: Path, capsys: pytest.CaptureFixture[
     bad.write_text("this is text")
     assert main(["propose", str(tmp_path), "--out", str(tmp_path / "f.json")]) == 1
     assert "notes.dcm" in capsys.readouterr().err
+
+
+def test_a_folder_that_cannot_be_made_is_named(
+    pictures: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "taken"
+    file.write_text("a file, not a folder")
+    assert main(["train", str(pictures), "--out", str(file / "run"), "--budget-minutes", "0.1"]) == 1
+    assert str(file) in capsys.readouterr().err
+
+
+def test_an_import_goes_under_the_reader_of_the_settings_and_keeps_readings_true(
+    series: Path, tmp_path: Path
+) -> None:
+    source = workspace_with_a_reading(series, tmp_path / "a.overread")
+    assert main(["export", "--workspace", str(source), "--format", "coco", "--out", str(tmp_path / "x")]) == 0
+    Settings(home() / SETTINGS_FILE).set("reader.name", "Reader Two")
+    target = tmp_path / "b.overread"
+    with Workspace.open(target, reader="r") as workspace:
+        found = scan([series]).series[0]
+        workspace.remember(found)
+        edit = mark_read(workspace.annotations, [found.slices[0].key], "r")
+        assert edit is not None
+        workspace.commit(edit)
+    assert main(["import", str(tmp_path / "x"), "--workspace", str(target)]) == 0
+    with Workspace.open(target, reader="r") as workspace:
+        assert workspace.history()[0].reader == "Reader Two"
+        record = workspace.annotations.on(found.slices[0].key)
+    assert record.reading is not None
+    assert record.reading.state is ReadState.FINDINGS
 
 
 def test_paths_alone_open_the_window(series: Path) -> None:
