@@ -17,6 +17,8 @@ from torch import Tensor
 from core.detection.atomic import write_whole
 from core.errors import InputError
 
+_STATE = "state.json"
+
 
 @dataclass(frozen=True, slots=True)
 class Checkpoint:
@@ -40,10 +42,15 @@ def write_checkpoint(folder: Path, tensors: Mapping[str, Tensor], state: Mapping
     name = f"step-{int(state['step']):08d}.safetensors"
     blob = save({key: value.detach().contiguous() for key, value in tensors.items()})
     write_whole(folder / name, blob)
-    write_whole(folder / "state.json", json.dumps({**state, "tensors": name}).encode())
+    write_whole(folder / _STATE, json.dumps({**state, "tensors": name}).encode())
     for old in folder.glob("step-*.safetensors"):
         if old.name != name:
             old.unlink(missing_ok=True)
+
+
+def has_checkpoint(folder: Path) -> bool:
+    """Whether a folder holds a checkpoint."""
+    return (folder / _STATE).exists()
 
 
 def read_checkpoint(folder: Path) -> Checkpoint | None:
@@ -52,8 +59,8 @@ def read_checkpoint(folder: Path) -> Checkpoint | None:
     Raises:
         InputError: There is one, but it cannot be read.
     """
-    path = folder / "state.json"
-    if not path.exists():
+    path = folder / _STATE
+    if not has_checkpoint(folder):
         return None
     try:
         state = json.loads(path.read_text(encoding="utf-8"))

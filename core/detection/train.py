@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import json
+import time
 from collections.abc import Sequence
 from pathlib import Path
 
+from core.detection.atomic import write_whole
+from core.detection.checkpoint import has_checkpoint, remove_checkpoint
 from core.detection.config import Load, TrainConfig, TrainResult
 from core.detection.export import export_model
 from core.detection.network import NetworkSpec
 from core.detection.regions import ProposalCache, SliceSource
-from core.detection.samples import make_plan, prepare_samples
+from core.detection.samples import Plan, make_plan, prepare_samples
 from core.detection.trainer import Trainer, start_network
+from core.errors import InputError, TrainingError
 from core.imaging.pixels import PixelCache
 from core.jobs import CancelToken, Progress, no_progress
 from core.model import Dataset
@@ -19,6 +24,7 @@ from core.settings import home
 
 METRICS_FILE = "metrics.jsonl"
 CHECKPOINT_FOLDER = "checkpoint"
+_DATA_FILE = "data.json"
 
 
 def train(
@@ -51,7 +57,7 @@ def train(
         NotEnoughData: Too few slices, boxes or groups, with the counts.
         TrainingDiverged: The loss is no longer finite.
         TrainingError: The budget was used up before the first step.
-        InputError: The checkpoint or given weights cannot be used.
+        InputError: The checkpoint is of other data or options, or the given weights cannot be used.
         Cancelled: The token was set.
         OSError: `out` cannot be written.
     """
@@ -65,14 +71,16 @@ def train(
         image_size=config.image_size,
     )
     out.mkdir(parents=True, exist_ok=True)
+    _settle_data(out / CHECKPOINT_FOLDER, plan, resume)
     trainer = Trainer(config, start_network(spec, config, plan.classes), out / CHECKPOINT_FOLDER)
     if resume:
         trainer.resume()
+    preparing = _within_budget(config.budget_minutes, progress)
     sources = [*datasets, *([valid] if valid is not None else [])]
     cache = ProposalCache(config.cache or home() / "cache" / "proposals", make_proposer(config.proposer))
     source = SliceSource(load or PixelCache(max_bytes=64 << 20).get, cache, config.image_size)
-    samples, unread = prepare_samples(plan.train, sources, plan.classes, source, progress, token)
-    held, held_unread = prepare_samples(plan.valid, sources, plan.classes, source, progress, token)
+    samples, unread = prepare_samples(plan.train, sources, plan.classes, source, preparing, token)
+    held, held_unread = prepare_samples(plan.valid, sources, plan.classes, source, preparing, token)
     repeats = [*config.repeat, *([1] * len(sources))]
     repeated = [s for s in samples for _ in range(repeats[s.source])]
     trainer.fit(repeated, held, out / METRICS_FILE, progress, token)
@@ -82,3 +90,40 @@ def train(
     trainer.forget_checkpoint()
     progress(1, 1, "Model written", **result.metrics)
     return result
+
+
+def _settle_data(folder: Path, plan: Plan, resume: bool) -> None:
+    """Note the data of a run, or compare it with the data of the checkpoint.
+
+    With other data the split is another one: what the checkpoint has learnt would be checked on.
+
+    Raises:
+        InputError: The checkpoint is of other data.
+    """
+    noted = folder / _DATA_FILE
+    said = json.dumps([plan.classes, [[u.role, u.digest] for u in plan.used]])
+    if resume and has_checkpoint(folder):
+        if noted.exists() and noted.read_text(encoding="utf-8") != said:
+            raise InputError(
+                f"{folder}: the checkpoint was made with other slices or boxes. Use the same data, or start "
+                "without --resume."
+            )
+        return
+    remove_checkpoint(folder)  # an older run's, which a later --resume must not take up
+    folder.mkdir(parents=True)
+    write_whole(noted, said.encode())
+
+
+def _within_budget(minutes: float, progress: Progress) -> Progress:
+    """A progress sink for the time before the first step, which ends the run once the budget is used up."""
+    end = time.monotonic() + minutes * 60.0
+
+    def report(done: float, total: float, text: str = "", **metrics: float) -> None:
+        progress(done, total, text, **metrics)
+        if time.monotonic() > end:
+            raise TrainingError(
+                f"the budget of {minutes:g} minutes was used up by reading slices and finding proposals "
+                f"({done:.0f} of {total:.0f}). These are cached now: run again, or give more minutes."
+            )
+
+    return report

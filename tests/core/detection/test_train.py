@@ -219,6 +219,43 @@ def test_resume_with_other_options_or_a_damaged_checkpoint_is_refused(tmp_path: 
         train([dataset], tiny(tmp_path, epochs=4000), out, load=reader(pixels), resume=True)
 
 
+def test_resume_with_other_data_is_refused(tmp_path: Path) -> None:
+    out = _interrupted(tmp_path)
+    dataset, pixels = blobs(12)
+    fewer = replace(dataset, slices=dataset.slices[1:])
+    with pytest.raises(InputError, match="other slices or boxes"):
+        train([fewer], tiny(tmp_path, epochs=4000), out, load=reader(pixels), resume=True)
+    one_class = tuple(replace(s, boxes=tuple(b for b in s.boxes if b.label_id == 5)) for s in dataset.slices)
+    one = replace(dataset, slices=one_class)
+    with pytest.raises(InputError, match="other slices or boxes"):
+        train([one], tiny(tmp_path, epochs=4000), out, load=reader(pixels), resume=True)
+    assert read_checkpoint(out / "checkpoint") is not None
+
+
+def test_a_run_from_the_start_leaves_no_older_checkpoint_to_resume(tmp_path: Path) -> None:
+    out = _interrupted(tmp_path)
+    dataset, pixels = blobs(12)
+    token = CancelToken()
+    token.cancel()
+    with pytest.raises(Cancelled):
+        train([dataset], tiny(tmp_path, epochs=4000), out, load=reader(pixels), cancel=token)
+    assert read_checkpoint(out / "checkpoint") is None
+
+
+def test_preparing_stops_when_the_budget_is_used_up(tmp_path: Path) -> None:
+    dataset, pixels = blobs(40)
+    asked: list[str] = []
+
+    def slow(ref: SliceRef) -> NDArray[np.float32]:
+        asked.append(ref.key)
+        time.sleep(0.1)
+        return pixels[ref.key]
+
+    with pytest.raises(TrainingError, match=r"budget of 0\.01 minutes"):
+        train([dataset], tiny(tmp_path, budget_minutes=0.01), tmp_path / "out", load=slow)
+    assert len(asked) < 30
+
+
 def test_fine_tuning_starts_from_a_model_and_takes_classes_by_name(trained: Trained, tmp_path: Path) -> None:
     dataset, pixels = blobs(12)
     schema = LabelSchema("more", (LabelClass(1, "long"), LabelClass(2, "new"), LabelClass(3, "round")))
