@@ -297,7 +297,7 @@ class Annotation:
 
 @dataclass(frozen=True, slots=True)
 class Rejection:
-    """A prediction that a reader judged wrong: hidden from now on, a hard negative in training.
+    """A prediction that a reader judged wrong: hidden for that model, a hard negative in training.
 
     Attributes:
         id: Identifier.

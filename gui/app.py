@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gc
-import getpass
 import logging
 import os
 import sys
@@ -24,7 +23,7 @@ from core.imaging.dicom_write import write_phantom_dicom
 from core.imaging.phantom import PhantomSpec, make_phantom
 from core.imaging.pixels import PixelCache
 from core.jobs import CancelToken, Progress
-from core.settings import Settings, home
+from core.settings import SETTINGS_FILE, Settings, home, reader_name
 from core.store.workspace import Workspace
 from gui.actions import Desk
 from gui.dialog_desk import DialogDesk
@@ -43,14 +42,6 @@ from gui.window import MainWindow
 
 log = logging.getLogger("overread")
 MIB = 1 << 20
-
-
-def reader_name(settings: Settings) -> str:
-    """The name written into the journal: the setting, or the login name."""
-    try:
-        return settings.text("reader.name") or getpass.getuser()
-    except (OSError, KeyError):  # no login name on this machine
-        return "reader"
 
 
 @dataclass(frozen=True, slots=True, weakref_slot=True)
@@ -119,7 +110,7 @@ def build(qt: QApplication, workspace_path: Path, cache: PixelCache | None = Non
     Raises:
         OverreadError: The workspace or the settings cannot be used.
     """
-    settings = Settings(home() / "settings.toml")
+    settings = Settings(home() / SETTINGS_FILE)
     apply_theme(qt, settings.text("view.theme"))
     workspace = Workspace.open(workspace_path, reader=reader_name(settings))
     runner = JobRunner()
