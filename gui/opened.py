@@ -6,8 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from core.imaging.geometry import position_along_normal
-from core.imaging.walk import natural_key
+from core.imaging.grouping import reading_order
 from core.model import Catalog, Series, Skipped, SliceRef
 
 
@@ -73,8 +72,7 @@ def merged(old: Series, new: Series) -> Series:
     missing = [s for s in old.slices if s.key not in keys]
     if not missing:
         return new
-    slices = sorted((*missing, *new.slices), key=_order if new.is_stack else _by_name)
-    return replace(new, slices=tuple(slices))
+    return replace(new, slices=reading_order((*missing, *new.slices), is_stack=new.is_stack))
 
 
 def _drop_moved(joined: dict[str, Series], catalog: Catalog) -> None:
@@ -88,16 +86,6 @@ def _drop_moved(joined: dict[str, Series], catalog: Catalog) -> None:
             del joined[uid]
         elif len(kept) < len(series.slices):
             joined[uid] = replace(series, slices=kept)
-
-
-def _order(ref: SliceRef) -> tuple[float, float, int]:
-    along = position_along_normal(ref.geometry) if ref.geometry is not None else 0.0
-    number = ref.instance_number if ref.instance_number is not None else 1 << 31
-    return (round(along, 2), number, ref.frame)
-
-
-def _by_name(ref: SliceRef) -> tuple[object, int]:
-    return (natural_key(ref.path.name), ref.frame)
 
 
 def all_slices(series: Iterable[Series]) -> tuple[SliceRef, ...]:

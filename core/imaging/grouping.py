@@ -64,14 +64,14 @@ def raster_series(found: Iterable[Found]) -> list[Series]:
 def _collection(folder: Path, members: Sequence[Found]) -> Series:
     digest = hashlib.blake2b(str(folder.absolute()).encode(errors="replace"), digest_size=8).hexdigest()
     uid = f"folder:{digest}"
-    ordered = sorted(members, key=lambda m: (natural_key(m.ref.path.name), m.ref.frame))
+    ordered = reading_order((m.ref for m in members), is_stack=False)
     notes = sorted({f"{m.ref.path.name}: {note}" for m in members for note in m.heading.notes})
     return Series(
         uid=uid,
         study_uid=uid,
         modality="",
         description=folder.absolute().name or str(folder.absolute()),
-        slices=tuple(replace(m.ref, series_uid=uid) for m in ordered),
+        slices=tuple(replace(ref, series_uid=uid) for ref in ordered),
         is_stack=False,
         notes=tuple(notes),
     )
@@ -131,26 +131,37 @@ def _collide(group: Sequence[Found]) -> bool:
 
 
 def _series(uid: str, members: Sequence[Found]) -> Series:
-    ordered, notes = _ordered(members)
-    first = min(members, key=_by_number).heading
+    ordered, notes = _ordered([m.ref for m in members])
+    first = min(members, key=lambda m: _by_number(m.ref)).heading
     said = sorted({note for m in members for note in m.heading.notes})
     return Series(
         uid=uid,
         study_uid=first.study_uid,
         modality=first.modality,
         description=first.description or first.modality or "series",
-        slices=tuple(replace(m.ref, series_uid=uid) for m in ordered),
+        slices=tuple(replace(ref, series_uid=uid) for ref in ordered),
         is_stack=True,
         notes=(*notes, *said),
         study_label=first.study_label,
     )
 
 
-def _ordered(members: Sequence[Found]) -> tuple[list[Found], tuple[str, ...]]:
-    by_number = sorted(members, key=_by_number)
-    geometries = [m.ref.geometry for m in by_number]
+def reading_order(slices: Iterable[SliceRef], *, is_stack: bool) -> tuple[SliceRef, ...]:
+    """Slices of one series as they are read: the one rule of slice order.
+
+    A stack goes along its normal, lowest first, or by instance number where a position is missing; a
+    collection goes by natural name and frame.
+    """
+    if is_stack:
+        return tuple(_ordered(tuple(slices))[0])
+    return tuple(sorted(slices, key=lambda ref: (natural_key(ref.path.name), ref.frame)))
+
+
+def _ordered(slices: Sequence[SliceRef]) -> tuple[list[SliceRef], tuple[str, ...]]:
+    by_number = sorted(slices, key=_by_number)
+    geometries = [ref.geometry for ref in by_number]
     if any(g is None for g in geometries):
-        return by_number, (_NO_POSITION,) if len(members) > 1 else ()
+        return by_number, (_NO_POSITION,) if len(slices) > 1 else ()
     # One normal for all: each slice's own may differ in the last digit and would tilt the order.
     reference = geometries[0]
     assert reference is not None
@@ -171,6 +182,6 @@ def _spacing_notes(places: Sequence[int]) -> tuple[str, ...]:
     return tuple(notes)
 
 
-def _by_number(item: Found) -> tuple[int, int, object, str]:
-    number = item.ref.instance_number
-    return (number if number is not None else 1 << 31, item.ref.frame, path_key(item.ref.path), item.ref.key)
+def _by_number(ref: SliceRef) -> tuple[int, int, object, str]:
+    number = ref.instance_number
+    return (number if number is not None else 1 << 31, ref.frame, path_key(ref.path), ref.key)
