@@ -12,13 +12,13 @@ from rich.console import Console
 from rich.progress import BarColumn, TextColumn, TimeRemainingColumn
 from rich.progress import Progress as Bars
 
-from core.detection.base import Detector
-from core.detection.card import ModelCard, file_hash, verify_model
+from core.detection.base import Detector, own_schema
+from core.detection.card import file_hash, verify_model
 from core.detection.registry import ModelEntry, ModelRegistry
 from core.errors import InputError, ModelNotFound
 from core.imaging.catalog import scan
 from core.jobs import Progress
-from core.model import Catalog, Dataset, LabelClass, LabelSchema, Series, Skipped
+from core.model import Catalog, Dataset, Series, Skipped
 from core.settings import home
 
 NAMED = 5
@@ -113,21 +113,16 @@ def find_model(name: str | None) -> ModelEntry:
     return models.get(name)
 
 
-def schema_of(card: ModelCard) -> LabelSchema:
-    """The model's own classes as a schema, where no workspace's is asked for."""
-    return LabelSchema(card.name, tuple(LabelClass(i, name) for i, name in enumerate(card.classes, 1)))
-
-
-def load(entry: ModelEntry, schema: LabelSchema | None = None) -> Detector:
-    """Load a model and bind it to a schema (by default its own classes).
+def load(entry: ModelEntry) -> Detector:
+    """Load a model and bind it to its own classes.
 
     Raises:
-        ModelError: The file is damaged, or its classes are not in the schema.
+        ModelError: The file is damaged.
     """
     from core.detection.detector import load_detector  # noqa: PLC0415 - torch only when needed
 
     detector = load_detector(entry.path, name=entry.name)
-    detector.bind(schema or schema_of(entry.card))
+    detector.bind(own_schema(detector))
     return detector
 
 

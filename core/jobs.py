@@ -8,7 +8,6 @@ from typing import Protocol, TypeVar
 from core.errors import Cancelled
 
 T_co = TypeVar("T_co", covariant=True)
-T = TypeVar("T")
 
 
 class Progress(Protocol):
@@ -56,8 +55,3 @@ class Job(Protocol[T_co]):
 
 def no_progress(done: float, total: float, text: str = "", **metrics: float) -> None:
     """A progress sink for callers that do not care."""
-
-
-def run_inline(job: Job[T], progress: Progress = no_progress, cancel: CancelToken | None = None) -> T:
-    """Run a job on this thread, as the command line and tests do."""
-    return job(progress, cancel or CancelToken())

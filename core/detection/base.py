@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.jobs import CancelToken
-from core.model import Box, Detection, LabelSchema, Proposals
+from core.model import Box, Detection, LabelClass, LabelSchema, Proposals
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,3 +98,9 @@ class Detector(Protocol):
         Raises:
             Cancelled: The token was set.
         """
+
+
+def own_schema(detector: Detector) -> LabelSchema:
+    """The detector's own classes, numbered from 1, where no workspace's schema is asked for."""
+    classes = tuple(LabelClass(i, name) for i, name in enumerate(detector.class_names, 1))
+    return LabelSchema(detector.identity, classes)

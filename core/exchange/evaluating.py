@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.boxes import nms, to_array
-from core.detection.base import Detector, DetectRequest
+from core.detection.base import Detector, DetectRequest, own_schema
 from core.errors import InputError, UnreadableFile
 from core.evaluation.coco import Evaluation, evaluate_boxes
 from core.jobs import CancelToken, Progress, no_progress
@@ -55,7 +55,7 @@ def evaluate_model(
         Cancelled: The token was set.
     """
     token = cancel or CancelToken()
-    detector.bind(dataset_schema(detector) if one_class else dataset.schema)
+    detector.bind(own_schema(detector) if one_class else dataset.schema)
     read, found, unread = _run(dataset.slices, detector, load, progress, token)
     if not read:
         raise InputError(f"{dataset.name}: not one slice of it can be read.")
@@ -78,12 +78,6 @@ def evaluate_model(
     if per_group:
         report["per_group"] = _by_group(groups, truth, found, schema)
     return report
-
-
-def dataset_schema(detector: Detector) -> LabelSchema:
-    """The model's own classes, numbered from 1."""
-    classes = tuple(LabelClass(i, name) for i, name in enumerate(detector.class_names, 1))
-    return LabelSchema(detector.identity, classes)
 
 
 def as_one_class(detections: Sequence[Detection]) -> tuple[Detection, ...]:

@@ -103,10 +103,6 @@ class Phantom:
     slice_spacing: float
     origin: tuple[float, float, float]
 
-    def boxes_on(self, index: int) -> tuple[PhantomBox, ...]:
-        """The true boxes of one slice."""
-        return tuple(b for b in self.boxes if b.slice == index)
-
 
 @dataclass(frozen=True, slots=True)
 class _Lesion:

@@ -85,10 +85,6 @@ class OpenCvProposer:
         scores = tuple(float(v) for v in np.linspace(1.0, 0.0, len(found), endpoint=False))
         return Proposals(bx.from_array(found), scores, self.name)
 
-    def propose_unit(self, unit: NDArray[np.float32], *, cancel: CancelToken) -> bx.Boxes:
-        """Propose on a slice that `normalise` has been through already: (N, 4) boxes, best first."""
-        return self._search(unit, cancel)
-
     def _search(self, unit: NDArray[np.float32], cancel: CancelToken) -> bx.Boxes:
         rows, columns = unit.shape
         grey = _shrunk(unit, self._working_size)
