@@ -6,19 +6,9 @@ import operator
 from dataclasses import dataclass
 from typing import Any
 
-from PySide6.QtCore import QAbstractTableModel, QModelIndex, QObject, QPersistentModelIndex, Qt, QTimer
+from PySide6.QtCore import QModelIndex, QObject, Qt, QTimer
 from PySide6.QtGui import QColor
-from PySide6.QtWidgets import (
-    QAbstractItemView,
-    QButtonGroup,
-    QHBoxLayout,
-    QHeaderView,
-    QLabel,
-    QTableView,
-    QToolButton,
-    QVBoxLayout,
-    QWidget,
-)
+from PySide6.QtWidgets import QButtonGroup, QHBoxLayout, QLabel, QTableView, QToolButton, QVBoxLayout, QWidget
 
 from core.detection.operating_point import ShownDetection
 from core.edits import SliceRecord
@@ -26,9 +16,9 @@ from core.imaging.geometry import size_mm
 from core.model import Box, LabelSchema, OriginKind, SliceRef
 from gui import actions
 from gui.actions import Desk, detection_id
+from gui.panels.tables import Index, RowsModel, plain_table
 from gui.scene import color_of
 
-COLUMNS = ("Slice", "", "Class", "Score", "Size", "State")
 GLYPH = {
     OriginKind.HUMAN: "✎",
     OriginKind.MODEL: "✓",
@@ -47,7 +37,6 @@ UNDECIDED = "undecided"
 REFRESH_MS = 30
 """Changes that come closer together are drawn at once."""
 
-Index = QModelIndex | QPersistentModelIndex
 Facts = tuple[SliceRef, SliceRecord, tuple[ShownDetection, ...], LabelSchema]
 
 
@@ -128,13 +117,14 @@ def _rows_of_slice(index: int, facts: Facts) -> tuple[Row, ...]:
     return tuple(rows)
 
 
-class FindingsModel(QAbstractTableModel):
+class FindingsModel(RowsModel[Row]):
     """The rows last drawn."""
+
+    COLUMNS = ("Slice", "", "Class", "Score", "Size", "State")
 
     def __init__(self, desk: Desk, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self._by_slice = RowsBySlice(desk)
-        self.rows: list[Row] = []
 
     def refresh(self) -> None:
         """Ask again; the table hears of it only where a row is different."""
@@ -143,20 +133,6 @@ class FindingsModel(QAbstractTableModel):
             self.beginResetModel()
             self.rows = rows
             self.endResetModel()
-
-    def rowCount(self, parent: Index = QModelIndex()) -> int:  # noqa: B008 - Qt's signature
-        """Lines."""
-        return 0 if parent.isValid() else len(self.rows)
-
-    def columnCount(self, parent: Index = QModelIndex()) -> int:  # noqa: B008 - Qt's signature
-        """Columns."""
-        return 0 if parent.isValid() else len(COLUMNS)
-
-    def headerData(self, section: int, orientation: Qt.Orientation, role: int = 0) -> Any:  # noqa: ANN401
-        """Column titles."""
-        if role == Qt.ItemDataRole.DisplayRole and orientation == Qt.Orientation.Horizontal:
-            return COLUMNS[section]
-        return None
 
     def data(self, index: Index, role: int = Qt.ItemDataRole.DisplayRole) -> Any:  # noqa: ANN401
         """Text and colour of a cell."""
@@ -210,22 +186,8 @@ class FindingsPanel(QWidget):
         self.refresh()
 
     def _make_table(self) -> QTableView:
-        table = QTableView()
-        table.setModel(self.model)
-        table.setAccessibleName("Findings of the series")
-        table.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
-        table.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
-        table.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
-        table.setShowGrid(False)
-        table.setWordWrap(False)
-        table.setTabKeyNavigation(False)
-        table.verticalHeader().setVisible(False)
-        table.verticalHeader().setDefaultSectionSize(24)
-        header = table.horizontalHeader()
-        for column, width in enumerate((44, 22, 100, 50, 122)):
-            header.setSectionResizeMode(column, QHeaderView.ResizeMode.Fixed)
-            header.resizeSection(column, width)
-        header.setSectionResizeMode(5, QHeaderView.ResizeMode.Stretch)
+        widths = (44, 22, 100, 50, 122, 0)
+        table = plain_table(self.model, "Findings of the series", row_height=24, widths=widths)
         # Not currentRowChanged: a row is picked again after scrolling away, and none is when rows vanish.
         table.clicked.connect(self._picked)
         return table

@@ -8,17 +8,9 @@ from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
-from PySide6.QtCore import (
-    QAbstractTableModel,
-    QModelIndex,
-    QObject,
-    QPersistentModelIndex,
-    QSize,
-    QSortFilterProxyModel,
-    Qt,
-)
+from PySide6.QtCore import QModelIndex, QObject, QSize, QSortFilterProxyModel, Qt
 from PySide6.QtGui import QImage, QPixmap
-from PySide6.QtWidgets import QAbstractItemView, QHeaderView, QLineEdit, QTableView, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QLineEdit, QTableView, QVBoxLayout, QWidget
 
 from core.errors import OverreadError
 from core.imaging.pixels import PixelCache
@@ -27,16 +19,15 @@ from core.jobs import CancelToken, Progress
 from core.model import Series
 from core.review.readings import SeriesState, series_state
 from gui.actions import Desk
+from gui.panels.tables import Index, RowsModel, plain_table
 from gui.runner import JobOutcome, JobRunner, Lane
 
 THUMBNAIL = 44
-COLUMNS = ("Series", "State", "Slices")
 STATE_TEXT = {
     SeriesState.UNREAD: "○ unread",
     SeriesState.IN_PROGRESS: "◐ started",
     SeriesState.READ: "● read",
 }
-Index = QModelIndex | QPersistentModelIndex
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,28 +39,28 @@ class Row:
     boxes: int
 
 
-class WorklistModel(QAbstractTableModel):
+class WorklistModel(RowsModel[Row]):
     """The open series as a table; the session is asked, nothing is kept but the rows last drawn."""
 
+    COLUMNS = ("Series", "State", "Slices")
     SORT_ROLE: ClassVar[int] = Qt.ItemDataRole.UserRole
     TEXT_ROLE: ClassVar[int] = Qt.ItemDataRole.UserRole + 1
 
     def __init__(self, desk: Desk, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self._desk = desk
-        self._rows: list[Row] = []
         self._thumbnails: dict[str, QPixmap] = {}
 
     def refresh(self) -> None:
         """Ask the session again. Rows that stay keep their place."""
         rows = [self._row(s) for s in self._desk.session.series]
-        if [r.series.uid for r in rows] == [r.series.uid for r in self._rows]:
-            self._rows = rows
+        if [r.series.uid for r in rows] == [r.series.uid for r in self.rows]:
+            self.rows = rows
             if rows:
-                self.dataChanged.emit(self.index(0, 0), self.index(len(rows) - 1, len(COLUMNS) - 1))
+                self.dataChanged.emit(self.index(0, 0), self.index(len(rows) - 1, len(self.COLUMNS) - 1))
             return
         self.beginResetModel()
-        self._rows = rows
+        self.rows = rows
         self.endResetModel()
 
     def _row(self, series: Series) -> Row:
@@ -79,15 +70,15 @@ class WorklistModel(QAbstractTableModel):
 
     def series_at(self, row: int) -> Series:
         """The series of a line."""
-        return self._rows[row].series
+        return self.rows[row].series
 
     def row_of(self, series_uid: str) -> int:
         """The line of a series, or -1."""
-        return next((i for i, r in enumerate(self._rows) if r.series.uid == series_uid), -1)
+        return next((i for i, r in enumerate(self.rows) if r.series.uid == series_uid), -1)
 
     def without_thumbnail(self) -> list[Series]:
         """The series that have no thumbnail yet."""
-        return [r.series for r in self._rows if r.series.uid not in self._thumbnails]
+        return [r.series for r in self.rows if r.series.uid not in self._thumbnails]
 
     def set_thumbnail(self, series_uid: str, grey: NDArray[np.uint8]) -> None:
         """Show a thumbnail."""
@@ -105,23 +96,9 @@ class WorklistModel(QAbstractTableModel):
         if row >= 0:
             self.dataChanged.emit(self.index(row, 0), self.index(row, 0))
 
-    def rowCount(self, parent: Index = QModelIndex()) -> int:  # noqa: B008 - Qt's signature
-        """Lines."""
-        return 0 if parent.isValid() else len(self._rows)
-
-    def columnCount(self, parent: Index = QModelIndex()) -> int:  # noqa: B008 - Qt's signature
-        """Columns."""
-        return 0 if parent.isValid() else len(COLUMNS)
-
-    def headerData(self, section: int, orientation: Qt.Orientation, role: int = 0) -> Any:  # noqa: ANN401
-        """Column titles."""
-        if role == Qt.ItemDataRole.DisplayRole and orientation == Qt.Orientation.Horizontal:
-            return COLUMNS[section]
-        return None
-
     def data(self, index: Index, role: int = Qt.ItemDataRole.DisplayRole) -> Any:  # noqa: ANN401
         """Text, thumbnail, sort and filter values of a cell."""
-        row, column = self._rows[index.row()], index.column()
+        row, column = self.rows[index.row()], index.column()
         if role == Qt.ItemDataRole.DecorationRole:
             return self._thumbnails.get(row.series.uid) if column == 0 else None
         if role == Qt.ItemDataRole.TextAlignmentRole:
@@ -199,26 +176,11 @@ class WorklistPanel(QWidget):
         session.annotations_changed.connect(lambda _keys: self._refresh())
 
     def _make_table(self) -> QTableView:
-        table = QTableView()
-        table.setModel(self._proxy)
-        table.setAccessibleName("Worklist")
+        table = plain_table(self._proxy, "Worklist", row_height=THUMBNAIL + 6, widths=(0, 78, 48))
         table.setObjectName("worklist-table")
         table.setSortingEnabled(True)
         table.sortByColumn(-1, Qt.SortOrder.AscendingOrder)
-        table.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
-        table.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
-        table.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
-        table.setShowGrid(False)
-        table.setWordWrap(False)
         table.setIconSize(QSize(THUMBNAIL, THUMBNAIL))
-        table.verticalHeader().setVisible(False)
-        table.verticalHeader().setDefaultSectionSize(THUMBNAIL + 6)
-        header = table.horizontalHeader()
-        header.setSectionResizeMode(0, QHeaderView.ResizeMode.Stretch)
-        for column, width in ((1, 78), (2, 48)):
-            header.setSectionResizeMode(column, QHeaderView.ResizeMode.Fixed)
-            header.resizeSection(column, width)
-        table.setTabKeyNavigation(False)
         # Not currentRowChanged: a filter that takes the row in view out would carry the reader elsewhere.
         table.clicked.connect(self._picked)
         return table
