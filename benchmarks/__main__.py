@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-from benchmarks import first_model, liveness
+from benchmarks import first_model, liveness, proposals
 
 
 def main() -> int:
@@ -15,6 +15,7 @@ def main() -> int:
     """
     liveness.main()
     first_model.main()
+    proposals.main([])
     return 0
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
+from benchmarks.proposal_report import filled, load_result
 from core.settings import SETTINGS
 from gui.command_table import COMMANDS
 from gui.commands import key_table
@@ -27,8 +28,10 @@ SETTINGS_INTRO = (
 
 
 def pages() -> Mapping[Path, str]:
-    """Every generated page and its text."""
+    """Every generated page and its text; of the measured ones only the tables are generated."""
+    proposals = DOCS / "proposals.md"
     return {
+        proposals: filled(proposals.read_text(encoding="utf-8"), load_result()),
         DOCS / "keys.md": f"{NOTE}# Keys\n\n{key_table(COMMANDS)}",
         DOCS / "settings.md": f"{NOTE}# Settings\n\n{SETTINGS_INTRO}\n\n{settings_table()}",
     }
