@@ -6,7 +6,7 @@ STAMP := $(VENV)/.installed
 DATA ?=
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: run test bench model screenshots docs clean
+.PHONY: run test bench model ranking screenshots docs clean
 
 run: $(STAMP) ## set up, then open the application (DATA=path opens that, else the demo study)
 	@$(PY) -m core.system
@@ -31,6 +31,9 @@ bench: $(STAMP) ## measure; results go to benchmarks/results
 
 model: $(STAMP) ## train the bundled model anew (about 70 minutes on two cores; needs the public data)
 	$(PY) -m benchmarks.build_model
+
+ranking: $(STAMP) ## train the order of proposals anew (about ten minutes; needs the public data)
+	$(PY) -m benchmarks.build_ranking
 
 screenshots: $(STAMP) ## pictures of the running window, for README and docs
 	QT_QPA_PLATFORM=offscreen $(PY) -m benchmarks.screenshots $(DATA)

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 RESULT = Path(__file__).parent / "results" / "proposals.json"
+ABLATION = Path(__file__).parent / "results" / "proposal_ablation.json"
 NOT_YET = "Not measured yet.\n"
 
 _BUDGETS = (20, 50, 100, 200, 400, 1000, "all")
@@ -17,11 +18,10 @@ _Row = Mapping[str, Any]
 
 
 def load_result() -> _Row:
-    """The committed results; empty where there are none yet."""
-    if not RESULT.is_file():
-        return {}
-    found: _Row = json.loads(RESULT.read_text(encoding="utf-8"))
-    return found
+    """The committed results; what is not there yet is left out."""
+    found = json.loads(RESULT.read_text(encoding="utf-8")) if RESULT.is_file() else {}
+    ablation = {"ablation": json.loads(ABLATION.read_text(encoding="utf-8"))} if ABLATION.is_file() else {}
+    return {**found, **ablation}
 
 
 def filled(page: str, result: _Row) -> str:
@@ -170,6 +170,28 @@ def _limits(row: _Row) -> list[str]:
     ]
 
 
+def ablation_table(result: _Row) -> str:
+    """What is left of `fast` without each part, and what the neighbouring slices would add."""
+    if "ablation" not in result:
+        return NOT_YET
+    ablation, parts = result["ablation"], []
+    for data, measured in ablation["sets"].items():
+        rows = [
+            [
+                variant,
+                f"{row['proposals']:.0f}",
+                f"{row['ms']:.1f}",
+                *(triple(row["figures"], k) for k in range(3)),
+            ]
+            for variant, row in measured["rows"].items()
+        ]
+        head = ["variant", "proposals", "ms", "first 20", "first 100", "all, at most 400"]
+        parts.append(f"**{data}, {measured['slices']} slices**\n\n{_table(head, rows)}")
+    rows = [[name, " / ".join(map(figure, row))] for name, row in ablation["neighbours"].items()]
+    parts.append(f"**progression, with the neighbours**\n\n{_table(['proposals of a slice', 'all'], rows)}")
+    return f"{_when(ablation)}\n\n" + "\n".join(parts)
+
+
 TABLES: Mapping[str, Callable[[_Row], str]] = {
     "headline": headline_table,
     "budgets": budget_table,
@@ -178,6 +200,7 @@ TABLES: Mapping[str, Callable[[_Row], str]] = {
     "sizes": lambda result: part_table(result, "size"),
     "time": time_table,
     "limits": limit_table,
+    "ablation": ablation_table,
 }
 
 

@@ -24,7 +24,7 @@ def from_array(boxes: Boxes) -> tuple[Box, ...]:
     Raises:
         ValueError: A row is not finite or has no area.
     """
-    return tuple(Box(*(float(v) for v in row)) for row in boxes)
+    return tuple(Box(*row) for row in np.asarray(boxes, dtype=np.float64).tolist())
 
 
 def area(boxes: Boxes) -> NDArray[np.float64]:

@@ -6,7 +6,7 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -41,6 +41,11 @@ from core.store.workspace import Workspace
 OpenWindow = Callable[[Sequence[Path], bool, Path | None], int]
 Paths = Annotated[list[Path], typer.Argument(help="Folders or files: DICOM, PNG, JPEG, TIFF, BMP.")]
 Out = Annotated[Path, typer.Option(help="File to write.")]
+Method = Literal["fast", "quality", "opencv-fast", "opencv-quality"]
+OneOrAll = Literal["one", "all"]
+Architecture = Literal["fast-rcnn", "rcnn"]
+Format = Literal["coco", "yolo", "voc"]
+Pictures = Literal["copy", "reference"]
 CACHE_BYTES = 256 << 20
 
 app = typer.Typer(
@@ -100,11 +105,13 @@ def info(
 def propose(
     paths: Paths,
     out: Out,
-    method: Annotated[str, typer.Option(help="opencv-fast or opencv-quality.")] = "opencv-fast",
+    method: Annotated[Method, typer.Option(help="How to look for regions.")] = "fast",
     limit: Annotated[int | None, typer.Option(min=1, help="Keep the best N.")] = None,
 ) -> None:
     """Propose regions on every slice."""
-    proposer, cancel = make_proposer(method), CancelToken()
+    proposer, cancel = make_proposer(method, limit), CancelToken()
+    if proposer.name != method:
+        tell(f"numba is not installed: {proposer.name} stands in for {method}. Install it: pip install numba")
     cache = PixelCache(CACHE_BYTES)
 
     def run(series: Series, index: int) -> dict[str, object]:
@@ -112,11 +119,10 @@ def propose(
         start = time.perf_counter()
         found = proposer.propose(image, cancel=cancel)
         ms = (time.perf_counter() - start) * 1000
-        best = type(found)(found.boxes[:limit], found.scores[:limit], found.method)
-        return image_row(series, index, milliseconds=ms, proposals=best)
+        return image_row(series, index, milliseconds=ms, proposals=found)
 
     images = _each_slice(paths, "Proposing", run)
-    write_json({"model": None, "method": method, "images": images}, out)
+    write_json({"model": None, "method": proposer.name, "images": images}, out)
 
 
 @app.command()
@@ -182,8 +188,8 @@ def train(
     datasets: Annotated[list[Path], typer.Argument(help="COCO json, YOLO tree or workspace, one or more.")],
     out: Annotated[Path, typer.Option(help="Folder for the run: model, card, metrics, checkpoint.")],
     valid: Annotated[Path | None, typer.Option(help="Validate on this; default: 15 % of the groups.")] = None,
-    classes: Annotated[str, typer.Option(help="one: all boxes are tumours; all: as labelled.")] = "all",
-    architecture: Annotated[str, typer.Option(help="fast-rcnn or rcnn.")] = "fast-rcnn",
+    classes: Annotated[OneOrAll, typer.Option(help="one: all boxes are tumours; all: as labelled.")] = "all",
+    architecture: Annotated[Architecture, typer.Option(help="How regions are judged.")] = "fast-rcnn",
     budget_minutes: Annotated[float, typer.Option(min=0.05, help="Wall time for everything.")] = 10.0,
     epochs: Annotated[int | None, typer.Option(min=1, help="Stop after so many epochs.")] = None,
     seed: Annotated[int, typer.Option(help="Of split, weights, order, augmentation.")] = 0,
@@ -236,7 +242,7 @@ def evaluate(
     out: Out,
     model: Annotated[str | None, typer.Option(help="Name or file; default: the model in use.")] = None,
     classes: Annotated[
-        str | None, typer.Option(help="one: any class; all: class by class. Default: as the model.")
+        OneOrAll | None, typer.Option(help="one: any class; all: each. Default: as the model.")
     ] = None,
     split: Annotated[str | None, typer.Option(help="train, val, test or all; default: val if any.")] = None,
     per_patient: Annotated[bool, typer.Option(help="Figures for every group as well.")] = False,
@@ -262,19 +268,15 @@ def evaluate(
 
 
 def _is_one(classes: str | None, entry: ModelEntry) -> bool:
-    if classes is None:
-        return len(entry.card.classes) == 1
-    if classes not in {"one", "all"}:
-        raise InputError(f"--classes {classes}: one or all")
-    return classes == "one"
+    return len(entry.card.classes) == 1 if classes is None else classes == "one"
 
 
 @app.command()
 def export(
     workspace: Annotated[Path, typer.Option(help="Workspace to export from.")],
-    format: Annotated[str, typer.Option(help="coco, yolo or voc.")],  # noqa: A002 - the option's name
+    format: Annotated[Format, typer.Option(help="The form to write.")],  # noqa: A002 - the option's name
     out: Annotated[Path, typer.Option(help="Folder to make.")],
-    images: Annotated[str, typer.Option(help="copy or reference.")] = "copy",
+    images: Annotated[Pictures, typer.Option(help="Pictures, or paths to the slices.")] = "copy",
 ) -> None:
     """Write the labels of the read slices; they are read back and compared before it counts as done."""
     with progress_bar("Exporting") as progress:
@@ -286,7 +288,7 @@ def export(
 def import_(
     source: Annotated[Path, typer.Argument(help="COCO json, YOLO tree or VOC folder.")],
     workspace: Annotated[Path, typer.Option(help="Workspace to import into.")],
-    format: Annotated[str | None, typer.Option(help="coco, yolo or voc; default: by content.")] = None,  # noqa: A002
+    format: Annotated[Format | None, typer.Option(help="Default: by content.")] = None,  # noqa: A002
     slices: Annotated[list[Path] | None, typer.Option(help="Where the slices are, if not known yet.")] = None,
 ) -> None:
     """Read labels onto slices that the workspace knows."""

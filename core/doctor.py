@@ -20,6 +20,7 @@ from core.system import missing_packages
 PACKAGES = (
     "PySide6-Essentials",
     "numpy",
+    "numba",
     "opencv-contrib-python-headless",
     "torch",
     "torchvision",

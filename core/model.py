@@ -15,6 +15,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 
+from core.regions import Regions
+
 Vector = tuple[float, float, float]
 
 
@@ -355,11 +357,14 @@ class Proposals:
         boxes: Each (x1, y1, x2, y2).
         scores: Rank scores in [0, 1], falling.
         method: The proposer's name.
+        regions: What each box encloses, where the proposer knows; takes up to a megabyte, so it is not kept
+            for slices out of sight.
     """
 
     boxes: tuple[Box, ...]
     scores: tuple[float, ...]
     method: str = ""
+    regions: Regions | None = field(default=None, compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,6 +23,7 @@ from core.imaging.dicom_write import write_phantom_dicom
 from core.imaging.phantom import PhantomSpec, make_phantom
 from core.imaging.pixels import PixelCache
 from core.jobs import CancelToken, Progress
+from core.proposals.registry import warm_up
 from core.settings import SETTINGS_FILE, Settings, home, reader_name
 from core.store.workspace import Workspace
 from gui.actions import Desk
@@ -69,6 +70,14 @@ class App:
                 self.desk.session.said.emit("error", f"{folder}: the demo study cannot be written there.")
 
         self.runner.submit(job, key="demo", lane=Lane.LONG, title="Making the demo study", done=made)
+
+    def warm_up(self) -> None:
+        """Compile what finds proposals while nobody waits for it; from the second start on, load it."""
+
+        def job(progress: Progress, cancel: CancelToken) -> None:
+            warm_up(cancel)
+
+        self.runner.submit(job, key="warm", lane=Lane.LONG, title="Getting selective search ready")
 
     def shut_down(self) -> None:
         """Stop what runs and close the workspace. Nothing is unwritten."""
@@ -222,6 +231,7 @@ def run(
     if paths:
         app.desk.session.open_paths(paths)
     # After the first paint: the window is up before torch is imported in a worker.
+    QTimer.singleShot(0, app.warm_up)
     QTimer.singleShot(0, app.desk.engine.use_current_model)
     if ready is not None:
         QTimer.singleShot(0, lambda: ready(app))

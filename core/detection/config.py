@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from core.detection.card import ModelCard
 from core.errors import InputError
 from core.model import SliceRef
+from core.proposals.registry import DEFAULT_PROPOSER
 
 Load = Callable[[SliceRef], NDArray[np.float32]]
 
@@ -65,7 +66,7 @@ class TrainConfig:
     weight_decay: float = 0.02
     valid_share: float = 0.15
     repeat: tuple[int, ...] = ()
-    proposer: str = "opencv-fast"
+    proposer: str = DEFAULT_PROPOSER
     pretrained: Path | None = None
     init_from: Path | None = None
     precision: str = "auto"

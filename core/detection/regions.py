@@ -22,7 +22,7 @@ from core.model import SliceRef
 from core.proposals.base import Proposer
 from core.proposals.normalise import NORMALISATION, normalise
 
-_VERSION = "1"
+_VERSION = "2"
 
 
 @dataclass(frozen=True, slots=True)

@@ -63,7 +63,7 @@ class OpenCvProposer:
         self._mode = mode
         self._scales = preset.scales
         self._working_size = working_size or preset.working_size
-        self._most = limit or preset.most
+        self._most = preset.most if limit is None else limit
 
     @property
     def name(self) -> str:

@@ -15,7 +15,9 @@ from pytestqt.qtbot import QtBot
 from core.detection.registry import ModelRegistry
 from core.model import Box, OriginKind, Rejection
 from core.settings import home
+from gui.app import App
 from gui.panels.operating_point import OperatingPointPanel
+from gui.runner import JobOutcome
 from gui.statusbar import StatusBar
 from gui.viewer.scene import BoxKind
 from tests.gui.conftest import MakeApp
@@ -400,3 +402,13 @@ def test_the_real_model(hands: Hands, phantom_folder: Path) -> None:
     assert result is not None
     assert result.model.startswith(hands.engine.model_name + "@")
     assert len(hands.boxes(BoxKind.PROPOSAL)) == min(50, len(result.proposals.boxes)) > 0
+
+
+def test_selective_search_is_ready_before_a_slice_asks(app: App, qtbot: QtBot) -> None:
+    from core.proposals.working import _prepared
+
+    outcomes: list[JobOutcome[object]] = []
+    app.runner.finished.connect(outcomes.append)
+    app.warm_up()
+    qtbot.waitUntil(lambda: [o.key for o in outcomes if o.error is None] == ["warm"], timeout=100_000)
+    assert getattr(_prepared, "signatures", None)

@@ -131,11 +131,11 @@ def test_without_numba_opencv_stands_in_under_its_own_name() -> None:
 
         sys.modules["numba"] = None  # what an import of a package that is not there finds
         from core.jobs import CancelToken
-        from core.proposals.compiled import AVAILABLE
+        from core.proposals.compiled import available
         from core.proposals.registry import PROPOSERS, make_proposer
         from tests.core.proposals.samples import head
 
-        print(AVAILABLE)
+        print(available())
         for name in PROPOSERS:
             proposer = make_proposer(name, 5)
             found = proposer.propose(head(), cancel=CancelToken())
