@@ -46,19 +46,27 @@ def grey_limits(image: NDArray[np.generic]) -> tuple[float, float] | None:
         image: (rows, columns), any real dtype and range; values that are not finite are left out.
     """
     values = _sample(image).astype(np.float64)
-    values = values[np.isfinite(values)]
+    values = np.sort(values[np.isfinite(values)])
     if values.size == 0:
         return None
     # Spans that overflow or are subnormal cannot be divided by; such a slice has no usable contrast.
     with np.errstate(over="ignore", invalid="ignore"):
-        low, high = np.percentile(values, [1.0, 99.9])
-        foreground = values[values > low + _BACKGROUND * (high - low)]
-        if foreground.size >= _FEWEST and foreground.max() > foreground.min():
-            low, high = np.percentile(foreground, [1.0, 99.5])
-        span = float(high) - float(low)
-    if not np.isfinite(span) or span <= 1e-12 * max(1.0, abs(float(high))):
+        low, high = _percentile(values, 1.0), _percentile(values, 99.9)
+        foreground = values[np.searchsorted(values, low + _BACKGROUND * (high - low), side="right") :]
+        if foreground.size >= _FEWEST and foreground[-1] > foreground[0]:
+            low, high = _percentile(foreground, 1.0), _percentile(foreground, 99.5)
+        span = high - low
+    if not np.isfinite(span) or span <= 1e-12 * max(1.0, abs(high)):
         return None
-    return float(low), float(high)
+    return low, high
+
+
+def _percentile(ordered: NDArray[np.float64], percent: float) -> float:
+    """Of values in rising order, linear between neighbours."""
+    at = percent / 100.0 * (len(ordered) - 1)
+    below = int(at)
+    above = min(below + 1, len(ordered) - 1)
+    return float(ordered[below] + (at - below) * (ordered[above] - ordered[below]))
 
 
 def _sample(image: NDArray[np.generic]) -> NDArray[np.generic]:

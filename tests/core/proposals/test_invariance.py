@@ -19,7 +19,7 @@ from core.proposals.base import Proposer
 from core.proposals.registry import make_proposer
 from tests.core.proposals.samples import best_overlaps, phantom_slice, propose
 
-SHARE, OVERLAP, FIRST = 0.9, 0.8, 100
+SHARE, OVERLAP, FIRST = 0.85, 0.8, 100
 
 Back = Callable[[Box, int, int], Box]
 TURNS: dict[str, tuple[Callable[[NDArray[np.generic]], NDArray[np.generic]], Back]] = {
