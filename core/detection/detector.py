@@ -19,14 +19,13 @@ from core.detection.base import DetectRequest, DetectResult, TraceRow
 from core.detection.card import ModelCard, file_hash, verify_model
 from core.detection.inference import Judged, judge_twice, suppress
 from core.detection.network import Network, NetworkSpec, build_network
-from core.detection.regions import to_working
+from core.detection.regions import judged_proposer, to_working
 from core.detection.validate import LEAST_SCORE, NMS_IOU
 from core.errors import ModelDamaged, ModelMismatch
 from core.jobs import CancelToken
 from core.model import Box, Detection, LabelSchema, Proposals
 from core.proposals.base import Proposer
 from core.proposals.normalise import NORMALISATION, normalise
-from core.proposals.registry import make_proposer
 
 _HASH_LENGTH = 12
 _HEADER_TENSORS = ("score.weight", "score.bias", "regress.weight", "regress.bias")
@@ -177,7 +176,7 @@ def load_detector(
     network.eval().requires_grad_(False)
     network = network.to(memory_format=torch.channels_last)
     identity = f"{name or card.name}@{file_hash(file)[:_HASH_LENGTH]}"
-    return RcnnDetector(network, card, identity, proposer or make_proposer(card.proposer))
+    return RcnnDetector(network, card, identity, proposer or judged_proposer(card.proposer))
 
 
 def load_weights(network: Network, file: Path, classes: Sequence[str], *, partly: bool = False) -> None:

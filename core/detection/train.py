@@ -12,14 +12,13 @@ from core.detection.checkpoint import has_checkpoint, remove_checkpoint
 from core.detection.config import Load, TrainConfig, TrainResult
 from core.detection.export import export_model
 from core.detection.network import NetworkSpec
-from core.detection.regions import ProposalCache, SliceSource
+from core.detection.regions import ProposalCache, SliceSource, judged_proposer
 from core.detection.samples import Plan, make_plan, prepare_samples
 from core.detection.trainer import Trainer, start_network
 from core.errors import InputError, TrainingError
 from core.imaging.pixels import PixelCache
 from core.jobs import CancelToken, Progress, no_progress
 from core.model import Dataset
-from core.proposals.registry import make_proposer
 from core.settings import home
 
 METRICS_FILE = "metrics.jsonl"
@@ -77,7 +76,7 @@ def train(
         trainer.resume()
     preparing = _within_budget(config.budget_minutes, progress)
     sources = [*datasets, *([valid] if valid is not None else [])]
-    cache = ProposalCache(config.cache or home() / "cache" / "proposals", make_proposer(config.proposer))
+    cache = ProposalCache(config.cache or home() / "cache" / "proposals", judged_proposer(config.proposer))
     source = SliceSource(load or PixelCache(max_bytes=64 << 20).get, cache, config.image_size)
     samples, unread = prepare_samples(plan.train, sources, plan.classes, source, preparing, token)
     held, held_unread = prepare_samples(plan.valid, sources, plan.classes, source, preparing, token)

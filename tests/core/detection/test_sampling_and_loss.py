@@ -121,6 +121,31 @@ def test_boxes_move_with_the_pixels(seed: int) -> None:
     np.testing.assert_allclose(seen, box, atol=1.01)
 
 
+@given(st.integers(0, 10_000), st.floats(-0.6, 0.6))
+@settings(max_examples=40, deadline=None)
+def test_a_turned_ellipse_stays_in_its_box(seed: int, angle: float) -> None:
+    rng = np.random.default_rng(seed)
+    change = Change(draw_change(rng).factor, (0.0, 0.0), angle)
+    y, x = np.mgrid[:64, :64] + 0.5
+    ellipse = ((x - 36) / 11) ** 2 + ((y - 30) / 6) ** 2 <= 1.0
+    image = torch.from_numpy(ellipse.astype(np.float32))[None, None]
+    moved = apply_changes(image, [change], rng)[0, 0].numpy()
+    box = change.moved(np.array([[25.0, 24.0, 47.0, 36.0]]), _SIZE)
+    rows, columns = np.nonzero(moved > 0.5)
+    seen = np.array([[columns.min(), rows.min(), columns.max() + 1.0, rows.max() + 1.0]])
+    np.testing.assert_allclose(seen, box, atol=1.6)
+
+
+def test_shading_is_smooth_and_leaves_black_black() -> None:
+    image = torch.full((1, 1, 64, 64), 0.5)
+    image[0, 0, :8] = 0.0
+    rng = np.random.default_rng(0)
+    shaded = apply_changes(image, [Change(shading=(0.2, -0.1, 0.1, 0.0, 0.2))], rng)[0, 0].numpy()
+    assert (shaded[:8] == 0.0).all()
+    assert shaded[8:].max() / shaded[8:].min() > 1.3
+    assert np.abs(np.diff(shaded[8:], axis=1)).max() < 0.02
+
+
 def test_a_box_that_left_the_image_is_ignored() -> None:
     truth = _truth([[0, 0, 10, 10], [30, 30, 40, 40]], [1, 2])
     moved = truth.moved(lambda boxes: boxes - np.array([8.0, 0, 8, 0]), _SIZE)
