@@ -14,10 +14,10 @@ from pycocotools.cocoeval import COCOeval
 
 from core.evaluation.bootstrap import Interval, intervals
 from core.evaluation.froc import RATES, froc
+from core.evaluation.ranking import MOST, Truth
 from core.model import Box, Detection, LabelSchema
 
-Truth = Sequence[tuple[Box, int]]
-_MOST = 100
+__all__ = ["ClassFigures", "Evaluation", "Truth", "evaluate_boxes"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,7 +144,7 @@ def _precision(
         if not rows:
             return np.zeros((10, 101, len(present)))
         run = COCOeval(gold, gold.loadRes(rows), "bbox")
-        run.params.maxDets = [1, 10, _MOST]
+        run.params.maxDets = [1, 10, MOST]
         run.evaluate()
         run.accumulate()
     return np.asarray(run.eval["precision"][:, :, :, 0, -1], dtype=np.float64)

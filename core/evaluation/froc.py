@@ -3,18 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
-from core.boxes import to_array
-from core.evaluation.matching import match_slice
-from core.model import Box, Detection
+from core.evaluation.bootstrap import Interval, interval
+from core.evaluation.ranking import (
+    Compared,
+    Counts,
+    Ranking,
+    Truth,
+    compared,
+    last_of_equals,
+    once,
+    rank,
+    sensitivities,
+)
+from core.model import Detection
 
 RATES: tuple[float, ...] = (0.125, 0.25, 0.5, 1.0, 2.0, 4.0, 8.0)
 
 
 def froc(
-    truth: Sequence[Sequence[tuple[Box, int]]],
+    truth: Sequence[Truth],
     detections: Sequence[Sequence[Detection]],
     rates: Sequence[float] = RATES,
     iou: float = 0.5,
@@ -33,29 +45,53 @@ def froc(
     Returns:
         Sensitivity in [0, 1] by rate; NaN where there is no true box.
     """
-    total = sum(len(boxes) for boxes in truth)
-    scores: list[float] = []
-    hits: list[bool] = []
-    for boxes, found in zip(truth, detections, strict=True):
-        match = match_slice(
-            to_array(b for b, _ in boxes),
-            to_array(d.box for d in found),
-            np.array([d.score for d in found], dtype=np.float64),
-            np.array([iou]),
-        )
-        scores += match.scores.tolist()
-        hits += match.hits[0].tolist()
-    if total == 0 or not truth:
-        return {rate: float("nan") for rate in rates}
-    order = np.argsort(-np.array(scores), kind="mergesort")
-    ranked_scores = np.array(scores)[order]
-    ranked = np.array(hits, dtype=np.bool_)[order]
-    sensitivity = np.cumsum(ranked) / total
-    false_positives = np.cumsum(~ranked) / len(truth)
-    # A threshold takes in all detections of equal score at once.
-    ends = np.append(ranked_scores[1:] != ranked_scores[:-1], True) if len(ranked) else np.zeros(0, bool)
-    result = {}
-    for rate in rates:
-        allowed = np.flatnonzero(ends & (false_positives <= rate))
-        result[rate] = float(sensitivity[allowed[-1]]) if len(allowed) else 0.0
-    return result
+    pairs = compared(truth, detections)
+    found = sensitivities(rank(pairs, None, np.array([iou])), once(pairs), rates)[0]
+    return dict(zip(rates, found.tolist(), strict=True))
+
+
+@dataclass(frozen=True, slots=True)
+class FrocPoint:
+    """Sensitivity at one rate of false positives; NaN where there is no true box."""
+
+    rate: float
+    sensitivity: float
+    ci95: Interval
+
+
+def froc_points(
+    pairs: Compared, ranking: Ranking, counts: Counts, *, per_group: bool = False
+) -> tuple[FrocPoint, ...]:
+    """Sensitivity with intervals at RATES false positives per slice, or per group (patient).
+
+    Args:
+        pairs: What is compared.
+        ranking: Its detections whatever the class, at one IoU threshold.
+        counts: Resamples; none for intervals of NaN.
+        per_group: Count false positives per group, not per slice.
+    """
+    at = sensitivities(ranking, once(pairs), RATES, per_group=per_group)[0]
+    drawn = sensitivities(ranking, counts, RATES, per_group=per_group)
+    return tuple(FrocPoint(rate, float(at[k]), interval(drawn[:, k])) for k, rate in enumerate(RATES))
+
+
+def froc_curve(ranking: Ranking, units: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """False positives per unit and sensitivity at every threshold, lowest rate first; empty without boxes.
+
+    Args:
+        ranking: Detections whatever the class, at one IoU threshold.
+        units: How many slices, or groups.
+    """
+    total = int(ranking.truths.sum())
+    if not total or not units:
+        return np.zeros(0), np.zeros(0)
+    ends = last_of_equals(ranking.scores)
+    hits = ranking.hits[0]
+    return np.cumsum(~hits)[ends] / units, np.cumsum(hits)[ends] / total
+
+
+def threshold_at(ranking: Ranking, rate: float) -> float:
+    """The lowest score that keeps to so many false positives per slice; infinite where none does."""
+    ends = last_of_equals(ranking.scores)
+    allowed = np.cumsum(~ranking.hits[0])[ends] <= rate * int(ranking.slices.sum())
+    return float(ranking.scores[ends[allowed][-1]]) if allowed.any() else float("inf")

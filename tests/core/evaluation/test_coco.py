@@ -6,22 +6,16 @@ import math
 import numpy as np
 import pytest
 from hypothesis import given, settings
-from hypothesis import strategies as st
 
-from core.evaluation.bootstrap import _curve, _match
 from core.evaluation.coco import Truth, evaluate_boxes
-from core.model import Box, Detection, LabelClass, LabelSchema
-
-SCHEMA = LabelSchema("s", (LabelClass(1, "glioma"), LabelClass(4, "pituitary")))
-
-
-def _detection(box: Box, score: float, label: int = 1) -> Detection:
-    return Detection(box, label, SCHEMA.name_of(label), score)
+from core.evaluation.ranking import compared, once, precisions, rank
+from core.model import Box
+from tests.core.evaluation.scenes import SCHEMA, Scene, detection, scenes
 
 
 def test_perfect_detections() -> None:
     truth: list[Truth] = [[(Box(0, 0, 10, 10), 1)], [(Box(5, 5, 20, 30), 4)], []]
-    found = [[_detection(box, 0.9, label) for box, label in boxes] for boxes in truth]
+    found = [[detection(box, 0.9, label) for box, label in boxes] for boxes in truth]
     result = evaluate_boxes(truth, found, SCHEMA)
     assert result.ap50 == pytest.approx(1.0)
     assert result.ap50_95 == pytest.approx(1.0)
@@ -35,8 +29,8 @@ def test_a_hand_worked_example() -> None:
     # Ranked: hit, false alarm, hit, of three boxes: precision 1 up to recall 1/3, 2/3 up to 2/3, then 0.
     truth: list[Truth] = [[(Box(0, 0, 10, 10), 1)], [(Box(0, 0, 10, 10), 1)], [(Box(0, 0, 10, 10), 1)]]
     found = [
-        [_detection(Box(0, 0, 10, 10), 0.9)],
-        [_detection(Box(50, 50, 60, 60), 0.8), _detection(Box(0, 0, 10, 9), 0.7)],
+        [detection(Box(0, 0, 10, 10), 0.9)],
+        [detection(Box(50, 50, 60, 60), 0.8), detection(Box(0, 0, 10, 9), 0.7)],
         [],
     ]
     result = evaluate_boxes(truth, found, SCHEMA)
@@ -46,12 +40,12 @@ def test_a_hand_worked_example() -> None:
 
 def test_the_wrong_class_is_no_hit() -> None:
     truth: list[Truth] = [[(Box(0, 0, 10, 10), 1)]]
-    result = evaluate_boxes(truth, [[_detection(Box(0, 0, 10, 10), 0.9, label=4)]], SCHEMA)
+    result = evaluate_boxes(truth, [[detection(Box(0, 0, 10, 10), 0.9, label=4)]], SCHEMA)
     assert result.ap50 == 0.0
 
 
 def test_no_boxes_at_all_gives_no_figure() -> None:
-    result = evaluate_boxes([[], []], [[_detection(Box(0, 0, 5, 5), 0.5)], []], SCHEMA, resamples=5)
+    result = evaluate_boxes([[], []], [[detection(Box(0, 0, 5, 5), 0.5)], []], SCHEMA, resamples=5)
     assert math.isnan(result.ap50)
     assert json.loads(json.dumps(result.as_dict()))["ap50"] is None
 
@@ -62,7 +56,7 @@ def test_no_detections_is_zero() -> None:
 
 def test_the_report_is_json() -> None:
     truth: list[Truth] = [[(Box(0, 0, 10, 10), 1)], [(Box(0, 0, 10, 10), 1)]]
-    found = [[_detection(Box(0, 0, 10, 10), 0.9)], [_detection(Box(40, 0, 50, 10), 0.95)]]
+    found = [[detection(Box(0, 0, 10, 10), 0.9)], [detection(Box(40, 0, 50, 10), 0.95)]]
     plain = json.loads(
         json.dumps(evaluate_boxes(truth, found, SCHEMA, groups=["a", "b"], resamples=50).as_dict())
     )
@@ -77,40 +71,17 @@ def test_lists_of_different_length_are_refused() -> None:
         evaluate_boxes([[]], [], SCHEMA)
 
 
-@st.composite
-def _scenes(draw: st.DrawFn) -> tuple[list[Truth], list[list[Detection]]]:
-    rng = np.random.default_rng(draw(st.integers(0, 10_000)))
-    truth: list[Truth] = []
-    found: list[list[Detection]] = []
-    for _ in range(draw(st.integers(1, 5))):
-        boxes = [_box(rng) for _ in range(rng.integers(0, 4))]
-        truth.append([(b, int(rng.choice([1, 4]))) for b in boxes])
-        near = [b.moved(*(float(v) for v in rng.normal(0, 2, 2))) for b in boxes for _ in range(2)]
-        stray = [_box(rng) for _ in range(rng.integers(0, 4))]
-        # Few distinct scores, so that ties occur.
-        found.append(
-            [_detection(b, float(rng.integers(1, 6)) / 5, int(rng.choice([1, 4]))) for b in [*near, *stray]]
-        )
-    return truth, found
-
-
-def _box(rng: np.random.Generator) -> Box:
-    x, y, w, h = rng.uniform([0, 0, 8, 8], [60, 60, 30, 30])
-    return Box(float(x), float(y), float(x + w), float(y + h))
-
-
-@given(_scenes())
+@given(scenes())
 @settings(max_examples=60, deadline=None)
-def test_our_average_precision_is_pycocotools(scene: tuple[list[Truth], list[list[Detection]]]) -> None:
+def test_our_average_precision_is_pycocotools(case: Scene) -> None:
     """Intervals are computed with our own matching; it must be the same quantity as the reported one."""
-    truth, found = scene
+    truth, found = case
     result = evaluate_boxes(truth, found, SCHEMA)
     for label in (1, 4):
         name = SCHEMA.name_of(label)
         if name in result.per_class:
-            curve = _curve(
-                [_match(t, d, label) for t, d in zip(truth, found, strict=True)], np.arange(len(truth))
-            )
+            pairs = compared(truth, found)
+            curve = precisions(rank(pairs, label), once(pairs))[0]
             assert curve[0] == pytest.approx(result.per_class[name].ap50, abs=1e-9)
             assert curve.mean() == pytest.approx(result.per_class[name].ap50_95, abs=1e-9)
 
@@ -121,7 +92,7 @@ def test_intervals_hold_the_figure_and_shrink_with_more_groups() -> None:
     def widths(groups: int) -> float:
         truth: list[Truth] = [[(Box(0, 0, 10, 10), 1)] for _ in range(groups * 2)]
         found = [
-            [_detection(Box(0, 0, 10, 10 if rng.random() < 0.7 else 3), float(rng.random()))] for _ in truth
+            [detection(Box(0, 0, 10, 10 if rng.random() < 0.7 else 3), float(rng.random()))] for _ in truth
         ]
         names = [str(i // 2) for i in range(len(truth))]
         result = evaluate_boxes(truth, found, SCHEMA, groups=names, resamples=200)
@@ -134,6 +105,6 @@ def test_intervals_hold_the_figure_and_shrink_with_more_groups() -> None:
 
 def test_intervals_are_the_same_for_the_same_seed() -> None:
     truth: list[Truth] = [[(Box(0, 0, 10, 10), 1)] for _ in range(6)]
-    found = [[_detection(Box(0, 0, 10, 10 - i), 0.5)] for i in range(6)]
+    found = [[detection(Box(0, 0, 10, 10 - i), 0.5)] for i in range(6)]
     results = [evaluate_boxes(truth, found, SCHEMA, resamples=20, seed=3).ci95 for _ in range(2)]
     assert results[0] == results[1]
