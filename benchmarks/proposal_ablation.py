@@ -18,12 +18,12 @@ import cv2
 import numpy as np
 
 from benchmarks.build_ranking import HELD
-from benchmarks.proposal_metrics import ALL, summary
+from benchmarks.proposal_metrics import ALL, best_overlaps, summary
 from benchmarks.proposal_presets import Found
 from benchmarks.proposal_recall import Row, lesions_of, propose_all
 from benchmarks.proposal_sets import TrueSet, load_set
 from benchmarks.real_data import arguments, machine, progression
-from core.boxes import Boxes, iou_matrix, to_array
+from core.boxes import Boxes, to_array
 from core.imaging.pixels import PixelCache
 from core.jobs import CancelToken
 from core.model import Dataset
@@ -94,7 +94,7 @@ def with_neighbours(dataset: Dataset, proposer: Proposer, shares: Sequence[tuple
             near = [j for j in (i - 1, i + 1) if 0 <= j < len(series) and series[j] == series[i]]
             boxes = np.concatenate([found[i][:own], *(found[j][:each] for j in near)])
             truth = to_array(b.box for b in labelled.boxes)
-            best += iou_matrix(truth, boxes).max(axis=1).tolist()
+            best += best_overlaps(truth, boxes, (ALL,))[:, 0].tolist()
         overlap = np.array(best)
         answer[f"{own} own, {each} of each neighbour"] = [
             round(float(v), 4) for v in ((overlap >= 0.5).mean(), (overlap >= 0.7).mean(), overlap.mean())
