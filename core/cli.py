@@ -30,10 +30,10 @@ from core.errors import Cancelled, InputError, OverreadError, UnreadableFile
 from core.exchange.commands import export_workspace, import_into_workspace, write_key_image
 from core.exchange.datasets import dataset_splits, load_dataset
 from core.exchange.evaluating import evaluate_model
-from core.exchange.results import catalog_report, image_row, write_json
+from core.exchange.results import catalog_report, finding_rows, image_row, write_json
 from core.imaging.pixels import PixelCache
 from core.jobs import CancelToken
-from core.model import Series
+from core.model import Detection, Series
 from core.proposals.registry import make_proposer
 from core.settings import home
 from core.store.workspace import Workspace
@@ -133,19 +133,22 @@ def detect(
     min_score: Annotated[float, typer.Option(min=0.0, max=1.0, help="Leave weaker ones out.")] = 0.05,
     proposals_too: Annotated[bool, typer.Option(help="Write the proposals as well.")] = False,
 ) -> None:
-    """Run a model on every slice."""
+    """Run a model on every slice, and link what it finds across the slices of a series."""
     entry = find_model(model)
     detector, cancel, cache = load(entry), CancelToken(), PixelCache(CACHE_BYTES)
+    found: dict[str, tuple[Series, dict[int, list[Detection]]]] = {}
 
     def run(series: Series, index: int) -> dict[str, object]:
         ref = series.slices[index]
         result = detector.detect(DetectRequest(ref.key, cache.get(ref)), cancel=cancel)
+        kept = [d for d in result.detections if d.score >= min_score]
+        found.setdefault(series.uid, (series, {}))[1][index] = kept
         return image_row(
             series,
             index,
             milliseconds=result.milliseconds,
             proposals=result.proposals if proposals_too else None,
-            detections=[d for d in result.detections if d.score >= min_score],
+            detections=kept,
         )
 
     images = _each_slice(paths, "Detecting", run)
@@ -155,7 +158,8 @@ def detect(
         "sha256": entry.sha256,
         "classes": list(detector.class_names),
     }
-    write_json({"model": described, "images": images}, out)
+    findings = [row for series, by_slice in found.values() for row in finding_rows(series, by_slice)]
+    write_json({"model": described, "images": images, "findings": findings}, out)
 
 
 def _each_slice(

@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from core.detection.findings import link
 from core.errors import ExchangeError, UnreadableFile
 from core.model import Catalog, Detection, Proposals, Series, Skipped, SliceRef
 
@@ -45,6 +46,38 @@ def image_row(
             {"box": list(d.box.as_tuple()), "label": d.label, "score": d.score} for d in detections
         ]
     return row
+
+
+def finding_rows(series: Series, detections: Mapping[int, Sequence[Detection]]) -> list[Json]:
+    """The detections of one series linked into findings, best score first.
+
+    On a stack slices are linked; in a collection each picture has its own, and `path` says which.
+
+    Args:
+        series: The series.
+        detections: By slice index, as they stand in the slices' rows; slices may be missing.
+    """
+    if series.is_stack:
+        return _finding_rows(series, range(len(series.slices)), detections)
+    return [row for index in sorted(detections) for row in _finding_rows(series, [index], detections)]
+
+
+def _finding_rows(
+    series: Series, indices: Sequence[int], detections: Mapping[int, Sequence[Detection]]
+) -> list[Json]:
+    lesions = link([detections.get(i, ()) for i in indices], [series.slices[i] for i in indices])
+    return [
+        {
+            "series_uid": series.uid if series.is_stack else None,
+            "path": None if series.is_stack else str(series.slices[indices[0]].path),
+            "slices": [[indices[m.slice], m.index] for m in lesion.members],
+            "label": lesion.label,
+            "score": lesion.score,
+            "extent_mm": list(lesion.extent_mm) if lesion.extent_mm else None,
+            "volume_ml_estimate": lesion.volume_ml,
+        }
+        for lesion in lesions
+    ]
 
 
 def catalog_report(catalog: Catalog, load: Callable[[SliceRef], Pixels] | None = None) -> Json:

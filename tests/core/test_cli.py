@@ -136,6 +136,50 @@ def test_min_score_leaves_weaker_ones_out(series: Path, model: Path, tmp_path: P
     assert all(d["score"] >= 0.9999 for i in read(out)["images"] for d in i["detections"])
 
 
+def detections_of(report: Any) -> dict[tuple[int, int], Any]:
+    return {(i["slice"], k): d for i in report["images"] for k, d in enumerate(i["detections"])}
+
+
+def test_detect_links_what_the_bundled_model_finds_in_a_series(series: Path, tmp_path: Path) -> None:
+    out = tmp_path / "d.json"
+    assert main(["detect", str(series), "--out", str(out), "--min-score", "0.3"]) == 0
+    report = read(out)
+    found, findings = detections_of(report), report["findings"]
+    assert found, "the bundled model finds the phantom's lesions"
+    places = [tuple(place) for finding in findings for place in finding["slices"]]
+    assert len(set(places)) == len(places)
+    assert set(places) <= set(found)
+    assert len(findings) < len(found), "some lesion is on several slices"
+    for finding in findings:
+        slices = [place[0] for place in finding["slices"]]
+        assert slices == sorted(set(slices))
+        assert finding["score"] == max(found[tuple(place)]["score"] for place in finding["slices"])
+        assert finding["label"] in report["model"]["classes"]
+        assert (finding["series_uid"], finding["path"]) == (report["images"][0]["series_uid"], None)
+        x, y, through = finding["extent_mm"]
+        step = 108 / SPEC.slices
+        assert 0 < x <= 230
+        assert 0 < y <= 230
+        assert through == pytest.approx((slices[-1] - slices[0] + 1) * step, rel=0.1)
+        assert finding["volume_ml_estimate"] > 0
+
+
+def test_findings_of_pictures_are_of_one_slice_and_name_it(
+    pictures: Path, model: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "d.json"
+    assert main(["detect", str(pictures / "images"), "--out", str(out), "--model", str(model)]) == 0
+    report = read(out)
+    found, paths = detections_of(report), {i["slice"]: i["path"] for i in report["images"]}
+    assert report["findings"]
+    for finding in report["findings"]:
+        ((index, place),) = finding["slices"]
+        assert (finding["path"], finding["series_uid"]) == (paths[index], None)
+        assert finding["score"] == found[index, place]["score"]
+        assert finding["extent_mm"] is None
+        assert finding["volume_ml_estimate"] is None
+
+
 def test_evaluate_writes_figures(pictures: Path, model: Path, tmp_path: Path) -> None:
     out = tmp_path / "e.json"
     words = ["evaluate", str(pictures), "--model", str(model), "--out", str(out), "--resamples", "20"]
