@@ -29,7 +29,7 @@ from core.doctor import check
 from core.errors import Cancelled, InputError, OverreadError, UnreadableFile
 from core.exchange.commands import export_workspace, import_into_workspace, write_key_image
 from core.exchange.datasets import dataset_splits, load_dataset
-from core.exchange.evaluating import evaluate_model
+from core.exchange.evaluating import measure, report_of, run_models
 from core.exchange.results import catalog_report, finding_rows, image_row, write_json
 from core.imaging.pixels import PixelCache
 from core.jobs import CancelToken
@@ -245,6 +245,7 @@ def evaluate(
     dataset: Annotated[Path, typer.Argument(help="COCO json, YOLO tree or workspace.")],
     out: Out,
     model: Annotated[str | None, typer.Option(help="Name or file; default: the model in use.")] = None,
+    compare_with: Annotated[str | None, typer.Option(help="Another model, on the same slices.")] = None,
     classes: Annotated[
         OneOrAll | None, typer.Option(help="one: any class; all: each. Default: as the model.")
     ] = None,
@@ -253,22 +254,19 @@ def evaluate(
     resamples: Annotated[int, typer.Option(min=0, help="Bootstrap resamples for the intervals.")] = 500,
 ) -> None:
     """Measure a model on a data set."""
-    entry = find_model(model)
+    entries = [find_model(name) for name in (model, compare_with)[: 1 if compare_with is None else 2]]
     data = load_dataset(dataset, split=split or _valid_split(dataset))
     tell_notes(data)
+    detectors, one_class = [load(entry) for entry in entries], _is_one(classes, entries[0])
     with progress_bar("Evaluating") as progress:
-        report = evaluate_model(
-            data,
-            load(entry),
-            PixelCache(CACHE_BYTES).get,
-            one_class=_is_one(classes, entry),
-            per_group=per_patient,
-            resamples=resamples,
-            progress=progress,
+        run, *others = run_models(
+            data, detectors, PixelCache(CACHE_BYTES).get, one_class=one_class, progress=progress
         )
-    write_json(report, out)
-    figures = {name: report[name] for name in ("ap50", "ap50_95", "n_images")}
-    tell("  ".join(f"{k} {v:.4g}" if isinstance(v, float) else f"{k} {v}" for k, v in figures.items()))
+    other = others[0] if others else None
+    figures = measure(run, other, resamples=resamples)
+    write_json(report_of(run, figures, other, per_group=per_patient), out)
+    result = figures.evaluation
+    tell(f"ap50 {result.ap50:.4g}  ap50_95 {result.ap50_95:.4g}  n_images {result.n_images}")
 
 
 def _is_one(classes: str | None, entry: ModelEntry) -> bool:

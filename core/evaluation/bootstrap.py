@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -48,3 +49,13 @@ def interval(values: NDArray[np.float64]) -> Interval:
         return Interval(float("nan"), float("nan"))
     low, high = np.percentile(there, [2.5, 97.5])
     return Interval(float(low), float(high))
+
+
+def plain(value: float) -> float | None:
+    """A figure as JSON has it: null where it does not exist."""
+    return None if math.isnan(value) else value
+
+
+def pair(of: Interval) -> list[float | None]:
+    """An interval as JSON has it: [low, high]."""
+    return [plain(of.low), plain(of.high)]

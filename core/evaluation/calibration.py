@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from core.evaluation.bootstrap import plain
 from core.evaluation.ranking import AT_HALF, Compared, rank
 
 BINS = 10
@@ -57,16 +58,16 @@ class Calibration:
     def as_dict(self) -> dict[str, object]:
         """Part of the command line's JSON. A figure that does not exist (NaN) is null."""
         return {
-            "error": _plain(self.error),
+            "error": plain(self.error),
             "temperature": self.temperature,
-            "error_at_temperature": _plain(self.error_after),
+            "error_at_temperature": plain(self.error_after),
             "bins": [
                 {
                     "low": b.low,
                     "high": b.high,
                     "count": b.count,
-                    "score": _plain(b.score),
-                    "hit_rate": _plain(b.hit_rate),
+                    "score": plain(b.score),
+                    "hit_rate": plain(b.hit_rate),
                 }
                 for b in self.bins
             ],
@@ -153,7 +154,3 @@ def fit_temperature(scores: NDArray[np.float64], hits: NDArray[np.bool_]) -> flo
 def _log_odds(scores: NDArray[np.float64]) -> NDArray[np.float64]:
     inside = np.clip(scores, _EDGE, 1.0 - _EDGE)
     return np.asarray(np.log(inside) - np.log1p(-inside))
-
-
-def _plain(value: float) -> float | None:
-    return None if math.isnan(value) else value

@@ -12,7 +12,7 @@ import numpy as np
 from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
 
-from core.evaluation.bootstrap import Interval, intervals
+from core.evaluation.bootstrap import Interval, intervals, pair, plain
 from core.evaluation.froc import RATES, froc
 from core.evaluation.ranking import MOST, Truth
 from core.model import Box, Detection, LabelSchema
@@ -54,16 +54,16 @@ class Evaluation:
     def as_dict(self) -> dict[str, object]:
         """The command line's JSON. A figure that does not exist (NaN) is null."""
         return {
-            "ap50": _plain(self.ap50),
-            "ap50_95": _plain(self.ap50_95),
+            "ap50": plain(self.ap50),
+            "ap50_95": plain(self.ap50_95),
             "per_class": {
-                name: {"ap50": _plain(f.ap50), "ap50_95": _plain(f.ap50_95), "boxes": f.boxes}
+                name: {"ap50": plain(f.ap50), "ap50_95": plain(f.ap50_95), "boxes": f.boxes}
                 for name, f in self.per_class.items()
             },
-            "froc": {f"{rate:g}": _plain(value) for rate, value in self.froc.items()},
+            "froc": {f"{rate:g}": plain(value) for rate, value in self.froc.items()},
             "n_images": self.n_images,
             "n_boxes": self.n_boxes,
-            "ci95": {name: [_plain(i.low), _plain(i.high)] for name, i in self.ci95.items()},
+            "ci95": {name: pair(i) for name, i in self.ci95.items()},
         }
 
 
@@ -162,7 +162,3 @@ def _mean(values: np.ndarray[tuple[int, ...], np.dtype[np.float64]]) -> float:
 def _mean_of(values: Sequence[float]) -> float:
     valid = [v for v in values if not math.isnan(v)]
     return sum(valid) / len(valid) if valid else math.nan
-
-
-def _plain(value: float) -> float | None:
-    return None if math.isnan(value) else value

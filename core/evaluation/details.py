@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from core.evaluation.bootstrap import Interval, interval
+from core.evaluation.bootstrap import Interval, interval, pair, plain
 from core.evaluation.calibration import Calibration, calibration
 from core.evaluation.froc import FrocPoint, froc_points
 from core.evaluation.parts import PLANES, SIZES, plane_of
@@ -35,6 +34,7 @@ class Details:
     """What `Evaluation` does not hold.
 
     Attributes:
+        per_class: By class id, those that there are true boxes of.
         per_size: By one of SIZES.
         per_plane: By one of PLANES, those that there are slices of.
         froc: At RATES false positives per slice, any class.
@@ -42,6 +42,7 @@ class Details:
         calibration: Of the scores, each class against its own true boxes.
     """
 
+    per_class: Mapping[int, PartFigures]
     per_size: Mapping[str, PartFigures]
     per_plane: Mapping[str, PartFigures]
     froc: tuple[FrocPoint, ...]
@@ -49,7 +50,7 @@ class Details:
     calibration: Calibration
 
     def as_dict(self) -> dict[str, object]:
-        """Part of the command line's JSON. A figure that does not exist (NaN) is null."""
+        """Part of the command line's JSON, all but the classes; null for a figure that does not exist."""
         return {
             "per_size": {name: _part(part) for name, part in self.per_size.items()},
             "per_plane": {name: _part(part) for name, part in self.per_plane.items()},
@@ -71,6 +72,7 @@ def details(pairs: Compared, *, resamples: int = 0, seed: int = 0) -> Details:
     counts = draws(pairs.groups, resamples, seed)
     anything = rank(pairs, None, AT_HALF)
     return Details(
+        per_class={label: _figures(pairs, counts, labels=[label]) for label in pairs.labels},
         per_size=_by_size(pairs, counts) if pairs.refs else {},
         per_plane=_by_plane(pairs, counts) if pairs.refs else {},
         froc=froc_points(pairs, anything, counts),
@@ -80,7 +82,7 @@ def details(pairs: Compared, *, resamples: int = 0, seed: int = 0) -> Details:
 
 
 def _by_size(pairs: Compared, counts: Counts) -> dict[str, PartFigures]:
-    return {name: _figures(pairs, counts, size) for size, name in enumerate(SIZES)}
+    return {name: _figures(pairs, counts, size=size) for size, name in enumerate(SIZES)}
 
 
 def _by_plane(pairs: Compared, counts: Counts) -> dict[str, PartFigures]:
@@ -89,10 +91,13 @@ def _by_plane(pairs: Compared, counts: Counts) -> dict[str, PartFigures]:
     return {name: _figures(pairs.only(part), counts) for name, part in chosen.items() if part}
 
 
-def _figures(pairs: Compared, counts: Counts, size: int | None = None) -> PartFigures:
-    whole = mean_precisions(pairs, once(pairs), size=size)[0]
-    boxes = sum(int(rank(pairs, label, AT_HALF, size).truths.sum()) for label in pairs.labels)
-    drawn = mean_precisions(pairs, counts, AT_HALF, size)[:, 0]
+def _figures(
+    pairs: Compared, counts: Counts, *, labels: Sequence[int] | None = None, size: int | None = None
+) -> PartFigures:
+    among = pairs.labels if labels is None else labels
+    whole = mean_precisions(pairs, once(pairs), size=size, labels=among)[0]
+    boxes = sum(int(rank(pairs, label, AT_HALF, size).truths.sum()) for label in among)
+    drawn = mean_precisions(pairs, counts, AT_HALF, size=size, labels=among)[:, 0]
     return PartFigures(float(whole[0]), float(whole.mean()), boxes, interval(drawn))
 
 
@@ -103,13 +108,3 @@ def _part(part: PartFigures) -> dict[str, object]:
         "boxes": part.boxes,
         "ci95": {"ap50": pair(part.ci95)},
     }
-
-
-def plain(value: float) -> float | None:
-    """As JSON has it: null for a figure that does not exist."""
-    return None if math.isnan(value) else value
-
-
-def pair(of: Interval) -> list[float | None]:
-    """As JSON has it: [low, high]."""
-    return [plain(of.low), plain(of.high)]

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from core.evaluation.bootstrap import Interval, interval
 from core.evaluation.ranking import (
@@ -73,21 +72,6 @@ def froc_points(
     at = sensitivities(ranking, once(pairs), RATES, per_group=per_group)[0]
     drawn = sensitivities(ranking, counts, RATES, per_group=per_group)
     return tuple(FrocPoint(rate, float(at[k]), interval(drawn[:, k])) for k, rate in enumerate(RATES))
-
-
-def froc_curve(ranking: Ranking, units: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """False positives per unit and sensitivity at every threshold, lowest rate first; empty without boxes.
-
-    Args:
-        ranking: Detections whatever the class, at one IoU threshold.
-        units: How many slices, or groups.
-    """
-    total = int(ranking.truths.sum())
-    if not total or not units:
-        return np.zeros(0), np.zeros(0)
-    ends = last_of_equals(ranking.scores)
-    hits = ranking.hits[0]
-    return np.cumsum(~hits)[ends] / units, np.cumsum(hits)[ends] / total
 
 
 def threshold_at(ranking: Ranking, rate: float) -> float:

@@ -195,11 +195,41 @@ def _interpolated(found: NDArray[np.int64], ranks: NDArray[np.int32], totals: Co
 
 
 def mean_precisions(
-    pairs: Compared, counts: Counts, thresholds: NDArray[np.float64] = IOU_THRESHOLDS, size: int | None = None
+    pairs: Compared,
+    counts: Counts,
+    thresholds: NDArray[np.float64] = IOU_THRESHOLDS,
+    *,
+    size: int | None = None,
+    labels: Sequence[int] | None = None,
 ) -> NDArray[np.float64]:
-    """Mean over the classes that a resample holds of `precisions`, (resamples, T); NaN where it has none."""
-    by_class = [precisions(rank(pairs, label, thresholds, size), counts) for label in pairs.labels]
+    """Mean over the classes that a resample holds of `precisions`, (resamples, T); NaN where it has none.
+
+    Args:
+        pairs: What is compared.
+        counts: Resamples.
+        thresholds: (T,) IoU thresholds.
+        size: Index into SIZES, as for `rank`.
+        labels: The classes; None for all that have true boxes.
+    """
+    among = pairs.labels if labels is None else labels
+    by_class = [precisions(rank(pairs, label, thresholds, size), counts) for label in among]
     return _nan_mean(np.array(by_class).reshape(len(by_class), len(counts), len(thresholds)))
+
+
+def precision_curve(ranking: Ranking) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Recall and interpolated precision at the first threshold, up to the last recall that is reached.
+
+    Average precision is the area under it; both are empty without true boxes or hits.
+    """
+    total = int(ranking.truths.sum())
+    counted = ranking.hits[0][~ranking.ignored[0]]
+    at = np.flatnonzero(counted)
+    if not total or not len(at):
+        return np.zeros(0), np.zeros(0)
+    found = np.arange(1, len(at) + 1)
+    envelope = np.maximum.accumulate((found / (at + 1))[::-1])[::-1]
+    reached = _RECALLS[found[-1] / total >= _RECALLS]
+    return reached, envelope[np.searchsorted(found / total, reached)]
 
 
 def _nan_mean(values: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -1,10 +1,9 @@
-"""Measuring a detector on a labelled data set."""
+"""Measuring detectors on a labelled data set."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,7 +11,11 @@ from numpy.typing import NDArray
 from core.boxes import nms, to_array
 from core.detection.base import Detector, DetectRequest, own_schema
 from core.errors import InputError, UnreadableFile
+from core.evaluation.bootstrap import pair, plain
 from core.evaluation.coco import Evaluation, evaluate_boxes
+from core.evaluation.compare import Comparison, compare
+from core.evaluation.details import Details, details
+from core.evaluation.ranking import Compared, compared
 from core.jobs import CancelToken, Progress, no_progress
 from core.model import Box, Dataset, Detection, LabelClass, LabelledSlice, LabelSchema, SliceRef
 
@@ -21,6 +24,52 @@ Load = Callable[[SliceRef], NDArray[np.float32]]
 ONE = LabelSchema("one class", (LabelClass(1, "tumour"),))
 SAME_PLACE = 0.5
 """With one class, of two predictions that overlap by more only the stronger counts."""
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """What one detector found on the slices of a data set that can be read.
+
+    Attributes:
+        model: The detector's identity.
+        dataset: Name of the data set.
+        grouped_by: What its groups are.
+        schema: Classes of truth and detections.
+        one_class: Every class was taken for the same one.
+        slices: The slices read.
+        truth: Per slice.
+        found: Per slice.
+        unread: How many slices could not be read.
+    """
+
+    model: str
+    dataset: str
+    grouped_by: str
+    schema: LabelSchema
+    one_class: bool
+    slices: tuple[LabelledSlice, ...]
+    truth: tuple[Truth, ...]
+    found: tuple[tuple[Detection, ...], ...]
+    unread: int
+
+    @property
+    def groups(self) -> list[str]:
+        """Per slice its group."""
+        return [s.group for s in self.slices]
+
+    @property
+    def pairs(self) -> Compared:
+        """Truth and detections, as figures are computed from them."""
+        return compared(self.truth, self.found, self.groups, [s.ref for s in self.slices])
+
+
+@dataclass(frozen=True, slots=True)
+class Figures:
+    """All figures of a run, and the comparison with another where there was one."""
+
+    evaluation: Evaluation
+    details: Details
+    comparison: Comparison | None = None
 
 
 def evaluate_model(
@@ -54,29 +103,93 @@ def evaluate_model(
         InputError: Not one slice of the data set can be read.
         Cancelled: The token was set.
     """
+    (run,) = run_models(dataset, [detector], load, one_class=one_class, progress=progress, cancel=cancel)
+    return report_of(run, measure(run, resamples=resamples), per_group=per_group)
+
+
+def run_models(
+    dataset: Dataset,
+    detectors: Sequence[Detector],
+    load: Load,
+    *,
+    one_class: bool = False,
+    progress: Progress = no_progress,
+    cancel: CancelToken | None = None,
+) -> tuple[Run, ...]:
+    """Run detectors over the same slices of a data set, each slice read once.
+
+    Arguments and errors are those of `evaluate_model`.
+    """
     token = cancel or CancelToken()
-    detector.bind(own_schema(detector) if one_class else dataset.schema)
-    read, found, unread = _run(dataset.slices, detector, load, progress, token)
+    for detector in detectors:
+        detector.bind(own_schema(detector) if one_class else dataset.schema)
+    read: list[LabelledSlice] = []
+    found: list[list[tuple[Detection, ...]]] = [[] for _ in detectors]
+    for done, labelled in enumerate(dataset.slices, 1):
+        token.check()
+        try:
+            request = DetectRequest(labelled.ref.key, load(labelled.ref))
+        except UnreadableFile:
+            continue
+        for detector, rows in zip(detectors, found, strict=True):
+            detections = detector.detect(request, cancel=token).detections
+            rows.append(as_one_class(detections) if one_class else detections)
+        read.append(labelled)
+        progress(done, len(dataset.slices), labelled.ref.path.name)
     if not read:
         raise InputError(f"{dataset.name}: not one slice of it can be read.")
-    truth: list[Truth] = [[(b.box, b.label_id) for b in s.boxes] for s in read]
-    schema = dataset.schema
-    if one_class:
-        truth = [[(box, 1) for box, _ in boxes] for boxes in truth]
-        found, schema = [as_one_class(f) for f in found], ONE
-    groups = [s.group for s in read]
-    figures = evaluate_boxes(truth, found, schema, groups=groups, resamples=resamples)
-    report = figures.as_dict()
-    report.update(
-        model=detector.identity,
+    whole = Run(
+        model="",
         dataset=dataset.name,
-        classes="one" if one_class else "all",
         grouped_by=dataset.grouped_by,
-        n_groups=len(set(groups)),
-        unread=unread,
+        schema=ONE if one_class else dataset.schema,
+        one_class=one_class,
+        slices=tuple(read),
+        truth=tuple([(b.box, 1 if one_class else b.label_id) for b in s.boxes] for s in read),
+        found=(),
+        unread=len(dataset.slices) - len(read),
+    )
+    return tuple(
+        replace(whole, model=detector.identity, found=tuple(rows))
+        for detector, rows in zip(detectors, found, strict=True)
+    )
+
+
+def measure(run: Run, other: Run | None = None, *, resamples: int = 500) -> Figures:
+    """All figures of a run.
+
+    Args:
+        run: The run.
+        other: Another model on the same slices, to compare with.
+        resamples: Bootstrap resamples over groups; 0 for no intervals.
+    """
+    pairs = run.pairs
+    return Figures(
+        evaluate_boxes(run.truth, run.found, run.schema, groups=run.groups, resamples=resamples),
+        details(pairs, resamples=resamples),
+        compare(pairs, other.pairs, resamples=resamples) if other is not None else None,
+    )
+
+
+def report_of(
+    run: Run, figures: Figures, other: Run | None = None, *, per_group: bool = False
+) -> dict[str, object]:
+    """The JSON of a run's figures (docs/formats.md)."""
+    report = figures.evaluation.as_dict()
+    report["per_class"] = _by_class(run, figures)
+    report.update(figures.details.as_dict())
+    report.update(
+        model=run.model,
+        dataset=run.dataset,
+        classes="one" if run.one_class else "all",
+        grouped_by=run.grouped_by,
+        n_groups=len(set(run.groups)),
+        unread=run.unread,
     )
     if per_group:
-        report["per_group"] = _by_group(groups, truth, found, schema)
+        report["per_group"] = _by_group(run)
+    if figures.comparison is not None and other is not None:
+        report["comparison"] = {"other": other.model, **figures.comparison.as_dict()}
     return report
 
 
@@ -87,33 +200,27 @@ def as_one_class(detections: Sequence[Detection]) -> tuple[Detection, ...]:
     return tuple(replace(detections[int(k)], label_id=1, label="tumour") for k in kept)
 
 
-def _run(
-    slices: Sequence[LabelledSlice], detector: Detector, load: Load, progress: Progress, cancel: CancelToken
-) -> tuple[list[LabelledSlice], list[tuple[Detection, ...]], int]:
-    read: list[LabelledSlice] = []
-    found: list[tuple[Detection, ...]] = []
-    for done, labelled in enumerate(slices, 1):
-        cancel.check()
-        try:
-            request = DetectRequest(labelled.ref.key, load(labelled.ref))
-        except UnreadableFile:
-            continue
-        found.append(detector.detect(request, cancel=cancel).detections)
-        read.append(labelled)
-        progress(done, len(slices), labelled.ref.path.name)
-    return read, found, len(slices) - len(read)
+def _by_class(run: Run, figures: Figures) -> dict[str, object]:
+    intervals = {run.schema.name_of(label): part.ci95 for label, part in figures.details.per_class.items()}
+    return {
+        name: {
+            "ap50": plain(row.ap50),
+            "ap50_95": plain(row.ap50_95),
+            "boxes": row.boxes,
+            "ci95": {"ap50": pair(intervals[name])},
+        }
+        for name, row in figures.evaluation.per_class.items()
+    }
 
 
-def _by_group(
-    groups: Sequence[str], truth: Sequence[Truth], found: Sequence[tuple[Detection, ...]], schema: LabelSchema
-) -> dict[str, object]:
+def _by_group(run: Run) -> dict[str, object]:
     rows: dict[str, object] = {}
-    for group in sorted(set(groups)):
-        chosen = [i for i, g in enumerate(groups) if g == group]
-        figures: Evaluation = evaluate_boxes([truth[i] for i in chosen], [found[i] for i in chosen], schema)
+    for group in sorted(set(run.groups)):
+        chosen = [i for i, g in enumerate(run.groups) if g == group]
+        figures = evaluate_boxes([run.truth[i] for i in chosen], [run.found[i] for i in chosen], run.schema)
         rows[group] = {
-            "ap50": None if math.isnan(figures.ap50) else figures.ap50,
-            "ap50_95": None if math.isnan(figures.ap50_95) else figures.ap50_95,
+            "ap50": plain(figures.ap50),
+            "ap50_95": plain(figures.ap50_95),
             "n_images": figures.n_images,
             "n_boxes": figures.n_boxes,
         }

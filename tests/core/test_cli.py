@@ -192,6 +192,17 @@ def test_evaluate_writes_figures(pictures: Path, model: Path, tmp_path: Path) ->
     assert list(read(out)["per_class"]) == ["tumour"]
 
 
+def test_evaluate_compares_two_models(pictures: Path, model: Path, tmp_path: Path) -> None:
+    out, copy = tmp_path / "e.json", tmp_path / "copy.safetensors"
+    shutil.copy(model, copy)
+    words = ["evaluate", str(pictures), "--model", str(model), "--compare-with", str(copy)]
+    assert main([*words, "--out", str(out), "--resamples", "20"]) == 0
+    report = read(out)
+    assert report["comparison"]["other"].startswith("copy@")
+    assert report["comparison"]["ap50"]["model"] == pytest.approx(report["ap50"])
+    assert report["comparison"]["sensitivity_at_1"]["ci95"] == [0.0, 0.0]
+
+
 def test_models_are_added_promoted_and_rolled_back(model: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["models", "add", str(model), "--name", "a"]) == 0
     assert main(["models", "add", str(model), "--name", "b"]) == 0

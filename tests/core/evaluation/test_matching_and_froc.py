@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from core.boxes import to_array
-from core.evaluation.froc import RATES, froc, froc_curve, froc_points, threshold_at
+from core.evaluation.froc import RATES, froc, froc_points, threshold_at
 from core.evaluation.matching import match_slice
 from core.evaluation.ranking import AT_HALF, compared, draws, once, precisions, rank, sensitivities
 from core.model import Box, Detection
@@ -73,9 +73,6 @@ def test_froc_by_hand_per_patient() -> None:
     twice = np.array([[2, 0], [0, 2]])
     assert sensitivities(ranking, twice, (0.5,), per_group=True)[:, 0].tolist() == [0.5, 1.0]
     assert sensitivities(ranking, twice, (1.0,), per_group=True)[:, 0].tolist() == [1.0, 1.0]
-    rates_, curve = froc_curve(ranking, 2)
-    assert rates_.tolist() == [0, 0.5, 0.5, 1.0, 1.5, 1.5]
-    assert curve == pytest.approx([1 / 3, 1 / 3, 2 / 3, 2 / 3, 2 / 3, 1.0])
     assert threshold_at(ranking, 1 / 3) == 0.7
     assert threshold_at(ranking, 1.0) == 0.4
 
@@ -100,7 +97,6 @@ def test_no_threshold_keeps_to_a_rate_where_the_best_is_wrong() -> None:
     ranking = rank(pairs, None, AT_HALF)
     assert threshold_at(ranking, 0.5) == math.inf
     assert threshold_at(rank(compared([[]], [[]]), None, AT_HALF), 1.0) == math.inf
-    assert all(len(axis) == 0 for axis in froc_curve(ranking, 1))
 
 
 def test_froc_takes_equal_scores_together() -> None:
