@@ -30,6 +30,7 @@ from core.errors import Cancelled, InputError, OverreadError, UnreadableFile
 from core.exchange.commands import export_workspace, import_into_workspace, write_key_image
 from core.exchange.datasets import dataset_splits, load_dataset
 from core.exchange.evaluating import measure, report_of, run_models
+from core.exchange.evaluation_page import write_page
 from core.exchange.results import catalog_report, finding_rows, image_row, write_json
 from core.imaging.pixels import PixelCache
 from core.jobs import CancelToken
@@ -246,6 +247,7 @@ def evaluate(
     out: Out,
     model: Annotated[str | None, typer.Option(help="Name or file; default: the model in use.")] = None,
     compare_with: Annotated[str | None, typer.Option(help="Another model, on the same slices.")] = None,
+    report: Annotated[Path | None, typer.Option(help="HTML report with plots and worst cases.")] = None,
     classes: Annotated[
         OneOrAll | None, typer.Option(help="one: any class; all: each. Default: as the model.")
     ] = None,
@@ -258,13 +260,14 @@ def evaluate(
     data = load_dataset(dataset, split=split or _valid_split(dataset))
     tell_notes(data)
     detectors, one_class = [load(entry) for entry in entries], _is_one(classes, entries[0])
+    pixels = PixelCache(CACHE_BYTES).get
     with progress_bar("Evaluating") as progress:
-        run, *others = run_models(
-            data, detectors, PixelCache(CACHE_BYTES).get, one_class=one_class, progress=progress
-        )
+        run, *others = run_models(data, detectors, pixels, one_class=one_class, progress=progress)
     other = others[0] if others else None
     figures = measure(run, other, resamples=resamples)
     write_json(report_of(run, figures, other, per_group=per_patient), out)
+    if report is not None:
+        write_page(run, figures, pixels, report, other)
     result = figures.evaluation
     tell(f"ap50 {result.ap50:.4g}  ap50_95 {result.ap50_95:.4g}  n_images {result.n_images}")
 

@@ -85,7 +85,7 @@ def compare(first: Compared, second: Compared, *, resamples: int, seed: int = 0)
     same = len(first.truth) == len(second.truth) and np.array_equal(first.members, second.members)
     if not same or any(list(a) != list(b) for a, b in zip(first.truth, second.truth, strict=True)):
         raise ValueError("two models can be compared on the same slices and true boxes only")
-    counts = np.concatenate([once(first), draws(first.groups, resamples, seed).reshape(-1, first.groups)])
+    counts = np.concatenate([once(first), draws(first.groups, resamples, seed)])
     return Comparison(
         ap50=_difference(_ap50(first, counts), _ap50(second, counts)),
         sensitivity=_difference(_sensitivity(first, counts), _sensitivity(second, counts)),

@@ -158,9 +158,12 @@ def once(pairs: Compared) -> Counts:
 
 
 def draws(groups: int, resamples: int, seed: int) -> Counts:
-    """How often each group is drawn, (resamples, groups); as many draws a resample as there are groups."""
-    if not groups:
-        return np.zeros((0, 0), dtype=np.int64)
+    """How often each group is drawn, (resamples, groups); as many draws a resample as there are groups.
+
+    Of a single group there is no resample: it would always be the same, and an interval of no width.
+    """
+    if groups < 2:
+        return np.zeros((0, groups), dtype=np.int64)
     even = np.full(groups, 1.0 / groups)
     return np.random.default_rng(seed).multinomial(groups, even, size=resamples).astype(np.int64)
 

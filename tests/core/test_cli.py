@@ -196,11 +196,14 @@ def test_evaluate_compares_two_models(pictures: Path, model: Path, tmp_path: Pat
     out, copy = tmp_path / "e.json", tmp_path / "copy.safetensors"
     shutil.copy(model, copy)
     words = ["evaluate", str(pictures), "--model", str(model), "--compare-with", str(copy)]
-    assert main([*words, "--out", str(out), "--resamples", "20"]) == 0
+    page = tmp_path / "e.html"
+    assert main([*words, "--out", str(out), "--report", str(page), "--resamples", "20"]) == 0
+    assert "Compared with copy@" in page.read_text(encoding="utf-8")
     report = read(out)
     assert report["comparison"]["other"].startswith("copy@")
     assert report["comparison"]["ap50"]["model"] == pytest.approx(report["ap50"])
-    assert report["comparison"]["sensitivity_at_1"]["ci95"] == [0.0, 0.0]
+    assert report["comparison"]["sensitivity_at_1"]["difference"] == 0.0
+    assert report["comparison"]["ap50"]["ci95"] == [None, None]  # the phantom is one group
 
 
 def test_models_are_added_promoted_and_rolled_back(model: Path, capsys: pytest.CaptureFixture[str]) -> None:
