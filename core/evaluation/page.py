@@ -95,7 +95,7 @@ def render(content: Content) -> str:
         f"<h1>{escape(content.model)} on {escape(content.dataset)}</h1>",
         f'<p class="soft">{escape(" · ".join(f"{name} {value}" for name, value in content.facts))}</p>',
         _headline(content.evaluation),
-        f'<p class="soft">In brackets: 95 % intervals of a bootstrap over every {escape(content.group)}.</p>',
+        f'<p class="soft">In brackets: 95 % intervals over resampled groups ({escape(content.group)}).</p>',
         _comparison(content),
         '<div class="row">',
         *(f"<section><h2>{escape(title)}</h2>{draw(plot)}</section>" for title, plot in content.plots),
