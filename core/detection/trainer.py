@@ -47,6 +47,9 @@ _REPORT_STEPS = 10
 _VALIDATION_SHARE = 0.1
 _LARGEST_GRADIENT = 5.0
 
+Batch = tuple[Tensor, list[Tensor], list[Truth]]
+"""Images (B, 1, S, S), regions per slice, truth per slice."""
+
 
 @dataclass(slots=True)
 class _Position:
@@ -102,6 +105,7 @@ class Trainer:
         self._optimizer = _optimizer(network, config)
         self._folder = folder
         self._half = _uses_half(config.precision)
+        self._pieces = 1
         self._at = _Position()
         self._best: dict[str, Tensor] = {}
         self._best_figures: dict[str, float] = {}
@@ -224,26 +228,54 @@ class Trainer:
         rate = config.learning_rate * _rate_factor(at.step, self._fraction(total))
         for group in self._optimizer.param_groups:
             group["lr"] = rate
-        images, regions, truths = make_batch(samples, config.regions, rng)
-        self._network.train()
-        with torch.autocast("cpu", torch.bfloat16, enabled=self._half):
-            classification, regression = batch_loss(self._network, images, regions, truths)
-        loss = classification + regression
-        value = float(loss.detach())
+        classification, regression = self._gradients(make_batch(samples, config.regions, rng))
+        value = classification + regression
         if not math.isfinite(value):
             raise TrainingDiverged(
                 f"the loss became {value} at step {at.step}. Lower the learning rate (now {rate:.2g}) or "
                 "check the boxes; the previous model is untouched."
             )
-        self._optimizer.zero_grad(set_to_none=True)
-        torch.autograd.backward(loss)
         nn.utils.clip_grad_norm_(self._network.parameters(), _LARGEST_GRADIENT)
         self._optimizer.step()
         at.step += 1
         at.offset += 1
         at.last_loss = value if math.isnan(at.last_loss) else 0.98 * at.last_loss + 0.02 * value
         _update_average(self._average, self._network, min(_AVERAGE, (1 + at.step) / (10 + at.step)))
-        return float(classification.detach()), float(regression.detach()), rate
+        return classification, regression, rate
+
+    def _gradients(self, batch: Batch) -> tuple[float, float]:
+        """The gradients of a batch, in pieces where memory is short; both parts of its loss.
+
+        Raises:
+            TrainingError: Not even one slice at a time fits.
+        """
+        while True:
+            try:
+                return self._gradients_in_pieces(batch)
+            except (MemoryError, RuntimeError) as error:
+                if not _is_out_of_memory(error):
+                    raise
+            if self._pieces >= len(batch[1]):
+                raise TrainingError(
+                    f"there is not enough memory for one slice of {self._config.image_size} pixels. Close other "
+                    "programs, or train with a smaller image size or fewer regions; the previous model is "
+                    "untouched."
+                )
+            self._pieces = min(2 * self._pieces, len(batch[1]))
+
+    def _gradients_in_pieces(self, batch: Batch) -> tuple[float, float]:
+        images, regions, truths = batch
+        self._network.train()
+        self._optimizer.zero_grad(set_to_none=True)
+        sums = [0.0, 0.0]
+        for at in range(self._pieces):
+            part = slice(at * len(images) // self._pieces, (at + 1) * len(images) // self._pieces)
+            share = len(images[part]) / len(images)
+            with torch.autocast("cpu", torch.bfloat16, enabled=self._half):
+                losses = batch_loss(self._network, images[part], regions[part], truths[part])
+            torch.autograd.backward((losses[0] + losses[1]) * share)
+            sums = [total + float(loss.detach()) * share for total, loss in zip(sums, losses, strict=True)]
+        return sums[0], sums[1]
 
     def _validate(self, held: Sequence[Sample], log: TextIO, progress: Progress, cancel: CancelToken) -> None:
         start = time.monotonic()
@@ -287,9 +319,12 @@ class Trainer:
         self._saved = time.monotonic()
 
 
-def make_batch(
-    samples: Sequence[Sample], count: int, rng: np.random.Generator
-) -> tuple[Tensor, list[Tensor], list[Truth]]:
+def _is_out_of_memory(error: Exception) -> bool:
+    # torch has a class of its own for devices only; the processor's allocator raises a RuntimeError.
+    return isinstance(error, (MemoryError, torch.OutOfMemoryError)) or "can't allocate memory" in str(error)
+
+
+def make_batch(samples: Sequence[Sample], count: int, rng: np.random.Generator) -> Batch:
     """An augmented batch: images (B, 1, S, S), regions per slice, and the truth moved along."""
     images = torch.from_numpy(np.stack([s.working.image for s in samples]).astype(np.float32)).unsqueeze(1)
     size = float(images.shape[-1])

@@ -1,11 +1,13 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import signal
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,11 +15,16 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 from safetensors.torch import load_file, save_file
+from torch import Tensor
 from torchvision.models import resnet18
 
+from core.detection import trainer
 from core.detection.checkpoint import read_checkpoint
 from core.detection.config import TrainConfig
 from core.detection.detector import load_detector
+from core.detection.loss import batch_loss
+from core.detection.network import Network
+from core.detection.sampling import Truth
 from core.detection.train import train
 from core.errors import Cancelled, InputError, NotEnoughData, TrainingDiverged, TrainingError, UnreadableFile
 from core.jobs import CancelToken
@@ -315,3 +322,39 @@ def test_options_that_cannot_be_are_refused(options: dict[str, object]) -> None:
 def test_options_on_a_card_hold_no_paths() -> None:
     plain = TrainConfig(init_from=Path("/home/someone/secret.safetensors"), cache=Path("/home/x/c")).as_dict()
     assert "/home" not in json.dumps(plain)
+
+
+def _short_of_memory(monkeypatch: pytest.MonkeyPatch, at_most: int) -> list[int]:
+    """Let batches of more slices fail as the processor's allocator does; how many slices each try had."""
+    tried: list[int] = []
+
+    def loss(
+        network: Network, images: Tensor, regions: Sequence[Tensor], truths: Sequence[Truth]
+    ) -> tuple[Tensor, Tensor]:
+        tried.append(len(images))
+        if len(images) > at_most:
+            raise RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 9 bytes.")
+        return batch_loss(network, images, regions, truths)
+
+    monkeypatch.setattr(trainer, "batch_loss", loss)
+    return tried
+
+
+def test_a_batch_too_large_for_memory_is_taken_in_pieces(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tried = _short_of_memory(monkeypatch, 2)
+    dataset, pixels = blobs(12)
+    result = train([dataset], tiny(tmp_path, epochs=1), tmp_path / "out", load=reader(pixels))
+    assert tried[0] > 2
+    assert max(tried[-4:]) <= 2, "it does not try the large batch again"
+    assert math.isfinite(result.metrics["loss"])
+
+
+def test_too_little_memory_for_any_batch_says_what_to_do(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _short_of_memory(monkeypatch, 0)
+    dataset, pixels = blobs(12)
+    with pytest.raises(TrainingError, match=r"not enough memory for one slice.*smaller image size"):
+        train([dataset], tiny(tmp_path, epochs=1), tmp_path / "out", load=reader(pixels))
