@@ -20,9 +20,6 @@ BUDGETS = (1, 2, 3, 5, 7, 10, 14, 20, 30, 50, 70, 100, 140, 200, 300, 400, 500, 
 HEADLINES = (20, 100, 400, 1000, ALL)  # of which there are intervals, planes and sizes
 OVERLAPS = np.linspace(0.5, 0.95, 10)
 MEASURES = ("recall50", "recall70", "best_iou", "average_recall")
-SIZES = ("small", "medium", "large")
-NORMAL_SIDE = 512.0
-_SMALL, _LARGE = 32.0, 96.0
 # IoU of corners that went through a rounded text file; without it .7 exactly is now and then a miss.
 _EPSILON = 1e-9
 
@@ -69,15 +66,6 @@ def measures(best: NDArray[np.float64]) -> NDArray[np.float64]:
     reached = best[..., None] >= OVERLAPS - _EPSILON
     recall50, recall70 = reached[..., 0], best >= 0.7 - _EPSILON
     return np.stack([recall50, recall70, best, reached.mean(axis=-1)], axis=-1).astype(np.float64)
-
-
-def size_of(box: NDArray[np.float64], rows: int, columns: int) -> str:
-    """Small, medium or large: the side of a square of the same area under 32, to 96, or over 96 pixels.
-
-    Lengths are for a slice whose longer side is 512 pixels, so that a head is about as large in all sets.
-    """
-    side = float(np.sqrt((box[2] - box[0]) * (box[3] - box[1]))) * NORMAL_SIDE / max(rows, columns)
-    return SIZES[0] if side < _SMALL else SIZES[1] if side <= _LARGE else SIZES[2]
 
 
 def summary(lesions: Lesions, budgets: Sequence[int] = BUDGETS) -> Figures:

@@ -10,20 +10,12 @@ from typing import Any, get_args
 import cv2
 import numpy as np
 
-from benchmarks.proposal_metrics import (
-    BUDGETS,
-    SIZES,
-    Lesions,
-    best_overlaps,
-    by_part,
-    intervals,
-    size_of,
-    summary,
-)
+from benchmarks.proposal_metrics import BUDGETS, Lesions, best_overlaps, by_part, intervals, summary
 from benchmarks.proposal_presets import SIZES as WORKING_SIZES
 from benchmarks.proposal_presets import Found, Preset, found_by
 from benchmarks.proposal_sets import PLANE_NAMES, TrueSet, TrueSlice, planes_of
 from core.boxes import to_array
+from core.evaluation.parts import SIZES, sizes_of
 from core.imaging.base import Pixels
 from core.imaging.pixels import PixelCache
 from core.jobs import CancelToken
@@ -57,7 +49,7 @@ def lesions_of(slices: Iterable[TrueSlice], found: Mapping[str, Found], planes: 
         np.concatenate([np.zeros((0, len(BUDGETS))), *best]),
         tuple(s.group for s in done for _ in s.boxes),
         tuple(planes.get(s.name, "") for s in done for _ in s.boxes),
-        tuple(size_of(box, s.ref.rows, s.ref.columns) for s in done for box in s.boxes),
+        tuple(SIZES[k] for s in done for k in sizes_of(s.boxes, s.ref.rows, s.ref.columns)),
     )
 
 

@@ -12,8 +12,9 @@ import numpy as np
 
 from benchmarks.real_data import cheng, progression
 from core.boxes import Boxes, to_array
+from core.evaluation.parts import plane_of
 from core.exchange.datasets import load_dataset
-from core.model import Dataset, Geometry, SliceRef
+from core.model import Dataset, SliceRef
 
 PLANES = Path(__file__).parent / "planes.json"
 SETS = ("btod/valid", "cheng/valid", "progression")
@@ -81,7 +82,7 @@ def planes_of(true_set: TrueSet) -> dict[str, str]:
     """
     table: Mapping[str, Mapping[str, str]] = json.loads(PLANES.read_text(encoding="utf-8"))
     seen = named_planes(table.get(true_set.name, {"name": ""}))
-    placed = {s.name: _plane_of(s.ref.geometry) for s in true_set.slices if s.ref.geometry is not None}
+    placed = {s.name: plane_of(s.ref.geometry) for s in true_set.slices if s.ref.geometry is not None}
     return seen | placed
 
 
@@ -101,12 +102,6 @@ def named_planes(entry: Mapping[str, str]) -> dict[str, str]:
                     raise ValueError(f"{name}: is {planes[name]} and {plane} in the table of planes")
                 planes[name] = plane
     return planes
-
-
-def _plane_of(geometry: Geometry) -> str:
-    """The plane nearest to a slice by its normal: along z axial, y coronal, x sagittal."""
-    normal = np.cross(geometry.row_cosine, geometry.column_cosine)
-    return ("sagittal", "coronal", "axial")[int(np.abs(normal).argmax())]
 
 
 def _dataset(data: Path, name: str) -> Dataset:

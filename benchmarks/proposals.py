@@ -14,7 +14,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from benchmarks.proposal_limits import IN_A_ROW, LARGE_SLICES, STARTS, measure_limits
-from benchmarks.proposal_metrics import ALL, BUDGETS, HEADLINES, NORMAL_SIDE, OVERLAPS
+from benchmarks.proposal_metrics import ALL, BUDGETS, HEADLINES, OVERLAPS
 from benchmarks.proposal_plots import draw
 from benchmarks.proposal_presets import fill_all
 from benchmarks.proposal_recall import RESAMPLES, Row, measure_set
@@ -22,6 +22,7 @@ from benchmarks.proposal_report import RESULT, triple
 from benchmarks.proposal_sets import SETS, TRAINING_SETS, load_set
 from benchmarks.proposal_time import measure_time
 from benchmarks.real_data import arguments, machine
+from core.evaluation.parts import NORMAL_SIDE
 from core.proposals.registry import PROPOSERS, make_proposer
 
 UNRECORDED = Path(__file__).resolve().parents[1] / "build" / "proposals.json"

@@ -257,9 +257,9 @@ class Trainer:
                     raise
             if self._pieces >= len(batch[1]):
                 raise TrainingError(
-                    f"there is not enough memory for one slice of {self._config.image_size} pixels. Close other "
-                    "programs, or train with a smaller image size or fewer regions; the previous model is "
-                    "untouched."
+                    f"there is not enough memory for one slice of {self._config.image_size} pixels. Close "
+                    "other programs, or train with a smaller image size or fewer regions; the previous model "
+                    "is untouched."
                 )
             self._pieces = min(2 * self._pieces, len(batch[1]))
 

@@ -16,7 +16,6 @@ from benchmarks.proposal_metrics import (
     by_part,
     intervals,
     measures,
-    size_of,
     summary,
 )
 from core.boxes import Boxes
@@ -68,22 +67,6 @@ def test_parts_without_a_lesion_are_left_out() -> None:
     assert list(found) == ["axial", "sagittal"]
     assert found["axial"]["best_iou"] == pytest.approx([0.7] * 5)
     assert found["sagittal"]["recall50"] == [0.0] * 5
-
-
-@pytest.mark.parametrize(
-    ("side", "rows", "columns", "size"),
-    [
-        (31.9, 512, 512, "small"),
-        (32.0, 512, 512, "medium"),
-        (96.0, 512, 512, "medium"),
-        (96.1, 512, 512, "large"),
-        (16.0, 256, 256, "medium"),
-        (15.9, 256, 200, "small"),
-        (63.9, 100, 1024, "small"),
-    ],
-)
-def test_sizes_are_of_a_slice_of_512_pixels(side: float, rows: int, columns: int, size: str) -> None:
-    assert size_of(np.array([1.0, 2.0, 1.0 + side, 2.0 + side]), rows, columns) == size
 
 
 def test_one_group_leaves_no_doubt() -> None:
