@@ -25,8 +25,9 @@ from core.boxes import Boxes, iou_matrix, to_array
 from core.imaging.pixels import PixelCache
 from core.jobs import CancelToken
 from core.model import Dataset
+from core.proposals.base import Mode
 from core.proposals.features import COLUMNS
-from core.proposals.selective import PRESETS, Mode, candidates
+from core.proposals.selective import PRESETS, candidates
 
 TARGET = Path(__file__).resolve().parents[1] / "resources" / "proposals"
 HELD = {f"train: block {n}" for n in (3, 10, 31, 38, 45)}

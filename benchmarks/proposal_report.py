@@ -180,7 +180,7 @@ def ablation_table(result: _Row) -> str:
             [
                 variant,
                 f"{row['proposals']:.0f}",
-                f"{row['ms']:.1f}",
+                f"{row['ms']:.1f}" if row["ms"] else "",
                 *(triple(row["figures"], k) for k in range(3)),
             ]
             for variant, row in measured["rows"].items()

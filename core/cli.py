@@ -112,7 +112,7 @@ def propose(
     """Propose regions on every slice."""
     proposer, cancel = make_proposer(method, limit), CancelToken()
     if proposer.name != method:
-        tell(f"numba is not installed: {proposer.name} stands in for {method}. Install it: pip install numba")
+        tell(f"numba is missing or does not fit the installed numpy: {proposer.name} stands in for {method}.")
     cache = PixelCache(CACHE_BYTES)
 
     def run(series: Series, index: int) -> dict[str, object]:

@@ -357,8 +357,8 @@ class Proposals:
         boxes: Each (x1, y1, x2, y2).
         scores: Rank scores in [0, 1], falling.
         method: The proposer's name.
-        regions: What each box encloses, where the proposer knows; takes up to a megabyte, so it is not kept
-            for slices out of sight.
+        regions: What each box encloses, where the proposer knows; takes megabytes, so it is not kept for
+            slices out of sight.
     """
 
     boxes: tuple[Box, ...]

@@ -14,7 +14,7 @@ class Tree:
 
     Attributes:
         labels: (rows, columns) int32, the smallest region that holds the pixel; -1 for none.
-        numbers: The number of each region that `labels` names, and at the end -1 for none.
+        numbers: (M + 1,) int32, the number of each region that `labels` may name, and at the end -1 for none.
         scale_x: Slice pixels per pixel of `labels`, along a row.
         scale_y: Slice pixels per pixel of `labels`, along a column.
     """
@@ -31,22 +31,24 @@ class Regions:
 
     Attributes:
         trees: Each a hierarchy of its own.
-        tree: (N,) the tree of each proposal.
-        spans: (N, 2) the run of numbers [first, last + 1) that a region holds in its tree.
-        parents: (N,) the proposal of the same tree that next encloses it; -1 for none.
+        tree: (N,) int32, the tree of each proposal.
+        spans: (N, 2) int32, the run of numbers [first, last + 1) that a region holds in its tree.
+        parents: (N,) int32, the proposal of the same tree that next encloses it; -1 for none.
+        areas: (N,) float64, of each region, in square slice pixels.
     """
 
     trees: tuple[Tree, ...]
     tree: NDArray[np.int32]
     spans: NDArray[np.int32]
     parents: NDArray[np.int32]
+    areas: NDArray[np.float64]
 
     def __len__(self) -> int:
         """How many proposals."""
         return len(self.tree)
 
     def mask(self, index: int) -> NDArray[np.bool_]:
-        """The pixels of a proposal's region, on the grid of its tree."""
+        """The pixels of a proposal's region, (rows, columns) of its tree's grid."""
         tree, (first, end) = self.trees[self.tree[index]], self.spans[index]
         held: NDArray[np.bool_] = ((tree.numbers >= first) & (tree.numbers < end))[tree.labels]
         return held
@@ -56,7 +58,7 @@ class Regions:
         return tuple(int(i) for i in np.flatnonzero(self.parents == index))
 
     def at(self, x: float, y: float) -> tuple[int, ...]:
-        """The proposals whose region covers a point of the slice, the smallest region of each tree first.
+        """The proposals whose region covers a point of the slice, the smallest region first.
 
         Args:
             x: In slice pixels, corner convention.
@@ -69,8 +71,7 @@ class Regions:
                 here[k] = tree.numbers[tree.labels[row, column]]
         number = here[self.tree]
         found = np.flatnonzero((number >= self.spans[:, 0]) & (number < self.spans[:, 1]))
-        length = self.spans[found, 1] - self.spans[found, 0]
-        return tuple(int(i) for i in found[np.argsort(length, kind="stable")])
+        return tuple(int(i) for i in found[np.argsort(self.areas[found], kind="stable")])
 
     def outline(self, index: int) -> tuple[NDArray[np.float64], ...]:
         """The closed lines around a proposal's region, holes included, along the edges of pixels.

@@ -96,7 +96,7 @@ class RcnnDetector:
         proposals = request.proposals
         if proposals is None:
             proposals = self._proposer.propose(request.image, cancel=cancel)
-            # Results are kept for every slice; regions take a megabyte and ten milliseconds to find again.
+            # Results are kept for every slice; regions take megabytes, and ten milliseconds to find again.
             proposals = replace(proposals, regions=None)
         judged = self._judge(request.image, proposals, cancel)
         kept, by = suppress(judged, self._nms_iou)

@@ -33,7 +33,9 @@ take longer: on held-out blocks of cheng/train AP50 is .66 with 100 or 200, .65 
 
 def judged_proposer(name: str) -> Proposer:
     """The proposer of that name as a detector uses it; OpenCV's order is too poor to cut its list short."""
-    return make_proposer(name, None if name.startswith("opencv-") else JUDGED)
+    proposer = make_proposer(name, JUDGED)
+    # Also where OpenCV's stands in because numba is missing.
+    return make_proposer(name) if proposer.name.startswith("opencv-") else proposer
 
 
 @dataclass(frozen=True, slots=True)

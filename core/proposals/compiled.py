@@ -21,12 +21,22 @@ def available() -> bool:
 def kernel(function: Callable[_P, _R]) -> Callable[_P, _R]:
     """Compile a function of numbers and arrays on its first call; kept on disk for the next process.
 
-    The interpreter lock is released while it runs. Arithmetic is strict IEEE (no reordering, no fused
-    operations), so that every platform finds the same regions. Without numba the function stays Python.
+    The interpreter lock is released while it runs. Arithmetic is IEEE's in the order written (`fastmath` is
+    off), so that platforms find the same regions. Without numba the function stays Python.
     """
     if not available():
         return function
     import numba  # noqa: PLC0415 - a quarter of a second that a start without proposals need not pay
 
-    compiled: Callable[_P, _R] = numba.njit(cache=True, nogil=True, fastmath=False)(function)
-    return compiled
+    def compiled(*, cache: bool) -> Callable[_P, _R]:
+        # Division by zero gives what numpy gives: a check for it keeps loops from taking several at a time.
+        made: Callable[_P, _R] = numba.njit(cache=cache, nogil=True, fastmath=False, error_model="numpy")(
+            function
+        )
+        return made
+
+    try:
+        return compiled(cache=True)
+    except RuntimeError:
+        # Neither the code's folder nor the user's cache can be written: compiled anew in each process.
+        return compiled(cache=False)

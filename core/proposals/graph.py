@@ -79,7 +79,8 @@ def segment(
         inside: (rows, columns), what is not background.
         scale: The paper's k, in grey levels times pixels; larger gives larger segments.
         smallest: Smaller segments are joined to their nearest neighbour in grey.
-        most: If there are more segments than this, the smallest size is doubled until there are not.
+        most: If there are more segments than this, the smallest size is doubled until there are not, or
+            nothing touches any more.
 
     Returns:
         (rows, columns) labels, -1 for background, else 0 … n - 1 in reading order; and n.

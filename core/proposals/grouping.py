@@ -13,8 +13,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.proposals.compiled import kernel
-from core.proposals.forest import Forest
-from core.proposals.working import WorkingImage
+from core.proposals.forest import AREA, BARE, CONTACTS, GREY, ROUGH, SQUARES, STEP, X1, X2, Y1, Y2, Forest
+from core.proposals.working import LEVELS, WorkingImage
+
+# What each part of a histogram adds up to.
+_UNIT = 1 << 12
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +99,7 @@ def _merged(
     _link(head, following, ends, touch, sums)
     total = 0.0
     for i in range(n):
-        total += sums[i, 0]
+        total += sums[i, AREA]
     used = _push(fresh, 0, age, ends, sums, hist, total, weights, keys, entries)
     c = n
     while used > 0:
@@ -132,9 +135,9 @@ def _link(
             r = ends[e, side]
             following[2 * e + side] = head[r]
             head[r] = 2 * e + side
-            sums[r, 7] += touch[e, 0]
-            sums[r, 8] += touch[e, 1]
-            sums[r, 9] += touch[e, 2] if side == 0 else -touch[e, 2]
+            sums[r, CONTACTS] += touch[e, 0]
+            sums[r, ROUGH] += touch[e, 1]
+            sums[r, STEP] += touch[e, 2] if side == 0 else -touch[e, 2]
 
 
 @kernel
@@ -147,10 +150,10 @@ def _add(
     for k in range(1, 3):
         sums[c, k] = min(sums[a, k], sums[b, k])
         sums[c, k + 2] = max(sums[a, k + 2], sums[b, k + 2])
-    sums[c, 7] -= 2 * touch[e, 0]
-    sums[c, 8] -= 2 * touch[e, 1]
+    sums[c, CONTACTS] -= 2 * touch[e, 0]
+    sums[c, ROUGH] -= 2 * touch[e, 1]
     for k in range(hist.shape[1]):
-        hist[c, k] = (hist[a, k] * sums[a, 0] + hist[b, k] * sums[b, 0]) // sums[c, 0]
+        hist[c, k] = (hist[a, k] * sums[a, AREA] + hist[b, k] * sums[b, AREA]) // sums[c, AREA]
 
 
 @kernel
@@ -210,21 +213,21 @@ def _push(
     """Put edges on the heap by how alike their ends are; gives the heap's size."""
     for e in fresh:
         a, b = ends[e, 0], ends[e, 1]
-        both = sums[a, 0] + sums[b, 0]
+        both = sums[a, AREA] + sums[b, AREA]
         grey, texture = 0, 0
         for k in range(32):
             grey += min(hist[a, k], hist[b, k])
         for k in range(32, 40):
             texture += min(hist[a, k], hist[b, k])
-        width = max(sums[a, 3], sums[b, 3]) - min(sums[a, 1], sums[b, 1])
-        height = max(sums[a, 4], sums[b, 4]) - min(sums[a, 2], sums[b, 2])
-        apart = abs(sums[a, 5] / sums[a, 0] - sums[b, 5] / sums[b, 0])
+        width = max(sums[a, X2], sums[b, X2]) - min(sums[a, X1], sums[b, X1])
+        height = max(sums[a, Y2], sums[b, Y2]) - min(sums[a, Y1], sums[b, Y1])
+        apart = abs(sums[a, GREY] / sums[a, AREA] - sums[b, GREY] / sums[b, AREA])
         key = (
-            weights[0] * (grey / 4096.0)
-            + weights[1] * (texture / 4096.0)
+            weights[0] * (grey / _UNIT)
+            + weights[1] * (texture / _UNIT)
             + weights[2] * (1.0 - both / total)
             + weights[3] * (1.0 - (width * height - both) / total)
-            + weights[4] * (1.0 - apart / 4096.0)
+            + weights[4] * (1.0 - apart / LEVELS)
         )
         i = used
         used += 1
@@ -294,14 +297,14 @@ def _sums(grey: NDArray[np.uint16], labels: NDArray[np.int32], n: int) -> NDArra
             if i < 0:
                 continue
             v = np.int64(grey[r, c])
-            sums[i, 0] += 1
-            sums[i, 1] = min(sums[i, 1], c)
-            sums[i, 2] = min(sums[i, 2], r)
-            sums[i, 3] = max(sums[i, 3], c + 1)
-            sums[i, 4] = max(sums[i, 4], r + 1)
-            sums[i, 5] += v
-            sums[i, 6] += v * v
-            sums[i, 10] += (
+            sums[i, AREA] += 1
+            sums[i, X1] = min(sums[i, X1], c)
+            sums[i, Y1] = min(sums[i, Y1], r)
+            sums[i, X2] = max(sums[i, X2], c + 1)
+            sums[i, Y2] = max(sums[i, Y2], r + 1)
+            sums[i, GREY] += v
+            sums[i, SQUARES] += v * v
+            sums[i, BARE] += (
                 (c == 0 or labels[r, c - 1] < 0)
                 + (c + 1 == columns or labels[r, c + 1] < 0)
                 + (r == 0 or labels[r - 1, c] < 0)
@@ -322,7 +325,7 @@ def _histograms(grey: NDArray[np.uint16], labels: NDArray[np.int32], n: int) -> 
             if i < 0:
                 continue
             v = np.int32(grey[r, c])
-            counts[i, v >> 7] += 1
+            counts[i, v * 32 // LEVELS] += 1
             right = np.int32(grey[r, min(c + 1, columns - 1)]) - np.int32(grey[r, max(c - 1, 0)])
             down = np.int32(grey[min(r + 1, rows - 1), c]) - np.int32(grey[max(r - 1, 0), c])
             steep = abs(right) + abs(down)
@@ -335,7 +338,7 @@ def _histograms(grey: NDArray[np.uint16], labels: NDArray[np.int32], n: int) -> 
             area[i] += 1
     for i in range(n):
         for b in range(40):
-            counts[i, b] = counts[i, b] * 4096 // area[i]
+            counts[i, b] = counts[i, b] * _UNIT // area[i]
     return counts
 
 
@@ -367,7 +370,7 @@ def _contacts(
         room *= 2
     slot = np.full(room, -1, dtype=np.int32)
     ends = np.empty((most, 2), dtype=np.int32)
-    sums = np.zeros((most, 3), dtype=np.int64)
+    touch = np.zeros((most, 3), dtype=np.int64)
     m = 0
     for r in range(rows):
         for c in range(columns):
@@ -394,7 +397,7 @@ def _contacts(
                     ends[m, 1] = b
                     m += 1
                 e = slot[h]
-                sums[e, 0] += 1
-                sums[e, 1] += abs(step)
-                sums[e, 2] += step
-    return ends[:m].copy(), sums[:m].copy()
+                touch[e, 0] += 1
+                touch[e, 1] += abs(step)
+                touch[e, 2] += step
+    return ends[:m].copy(), touch[:m].copy()

@@ -11,6 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.proposals.compiled import kernel
+from core.proposals.forest import AREA, BARE, CONTACTS, GREY, ROUGH, SQUARES, STEP, X1, X2, Y1, Y2
+from core.proposals.working import LEVELS
 
 # Columns of a pixel's row while its tree grows. 0: its parent in the union-find, -1 before the pixel is in.
 # At a root: its sums, the pixels that no node holds yet (a list), its topmost nodes (a list), the level that
@@ -32,7 +34,7 @@ def component_tree(
     A component that merely grew without moving its box is not a node of its own.
 
     Args:
-        image: (rows, columns) in [0, 4096), what the levels cut.
+        image: (rows, columns) in [0, LEVELS), what the levels cut.
         grey: (rows, columns) grey levels for the sums.
         inside: (rows, columns), what is not background; the rest takes no part.
         levels: How many, at most 255.
@@ -52,8 +54,8 @@ def component_tree(
     for r in range(rows):
         for c in range(columns):
             if inside[r, c]:
-                from_end = 4095 - np.int32(image[r, c]) if dark else np.int32(image[r, c])
-                level[r, c] = 1 + (from_end * levels >> 12)
+                from_end = LEVELS - 1 - np.int32(image[r, c]) if dark else np.int32(image[r, c])
+                level[r, c] = 1 + from_end * levels // LEVELS
                 value[(r + 1) * wide + c + 1] = grey[r, c]
     order, start = _by_level(level, wide)
     # One row for each pixel: see the columns below. -1 is none.
@@ -79,7 +81,7 @@ def component_tree(
         for i in range(m):
             root = changed[i]
             k = state[root, _SLOT]
-            if sums[k, 0] < smallest:
+            if sums[k, AREA] < smallest:
                 continue
             only = state[root, _CHILD]
             if only >= 0 and sibling[only] < 0 and _same_box(nodes, only, sums, k):
@@ -93,7 +95,7 @@ def component_tree(
     share = np.ones(n, dtype=np.float64)
     for i in range(n):
         if above[i] >= 0:
-            share[i] = nodes[i, 0] / nodes[above[i], 0]
+            share[i] = nodes[i, AREA] / nodes[above[i], AREA]
     return nodes[:n].copy(), above[:n].copy(), share, labels.reshape(rows + 2, wide)[1:-1, 1:-1].copy()
 
 
@@ -196,7 +198,7 @@ def _flood(
             if a < 0:
                 a = b
             elif a != b:
-                if sums[state[a, _SLOT], 0] < sums[state[b, _SLOT], 0]:
+                if sums[state[a, _SLOT], AREA] < sums[state[b, _SLOT], AREA]:
                     a, b = b, a
                 _join(a, b, state, sums, sibling)
         r, c = p // wide - 1, p % wide - 1
@@ -207,8 +209,8 @@ def _flood(
             state[p, _CHILD] = -1
             state[p, _SEEN] = 0
             sums[used, :] = 0
-            sums[used, 1] = c
-            sums[used, 2] = r
+            sums[used, X1] = c
+            sums[used, Y1] = r
             used += 1
         state[p, 0] = a
         if state[a, _WAITING] < 0:
@@ -217,27 +219,27 @@ def _flood(
         state[a, _WAITING] = p
         v = np.int64(value[p])
         i = state[a, _SLOT]
-        sums[i, 0] += 1
-        sums[i, 1] = min(sums[i, 1], c)
-        sums[i, 2] = min(sums[i, 2], r)
-        sums[i, 3] = max(sums[i, 3], c + 1)
-        sums[i, 4] = max(sums[i, 4], r + 1)
-        sums[i, 5] += v
-        sums[i, 6] += v * v
+        sums[i, AREA] += 1
+        sums[i, X1] = min(sums[i, X1], c)
+        sums[i, Y1] = min(sums[i, Y1], r)
+        sums[i, X2] = max(sums[i, X2], c + 1)
+        sums[i, Y2] = max(sums[i, Y2], r + 1)
+        sums[i, GREY] += v
+        sums[i, SQUARES] += v * v
         for step in steps:
             q = p + step
             other = np.int64(value[q])
             if other < 0:
-                sums[i, 10] += 1
+                sums[i, BARE] += 1
             elif state[q, 0] < 0:
-                sums[i, 7] += 1
-                sums[i, 8] += abs(v - other)
-                sums[i, 9] += v - other
+                sums[i, CONTACTS] += 1
+                sums[i, ROUGH] += abs(v - other)
+                sums[i, STEP] += v - other
             else:
                 # The neighbour counted this side as its outline, seen from there.
-                sums[i, 7] -= 1
-                sums[i, 8] -= abs(v - other)
-                sums[i, 9] += v - other
+                sums[i, CONTACTS] -= 1
+                sums[i, ROUGH] -= abs(v - other)
+                sums[i, STEP] += v - other
     return used
 
 
@@ -250,11 +252,11 @@ def _join(
     state[b, 0] = a
     for k in range(5, 11):
         sums[i, k] += sums[j, k]
-    sums[i, 0] += sums[j, 0]
-    sums[i, 1] = min(sums[i, 1], sums[j, 1])
-    sums[i, 2] = min(sums[i, 2], sums[j, 2])
-    sums[i, 3] = max(sums[i, 3], sums[j, 3])
-    sums[i, 4] = max(sums[i, 4], sums[j, 4])
+    sums[i, AREA] += sums[j, AREA]
+    sums[i, X1] = min(sums[i, X1], sums[j, X1])
+    sums[i, Y1] = min(sums[i, Y1], sums[j, Y1])
+    sums[i, X2] = max(sums[i, X2], sums[j, X2])
+    sums[i, Y2] = max(sums[i, Y2], sums[j, Y2])
     if state[b, _WAITING] >= 0:
         if state[a, _WAITING] < 0:
             state[a, _TAIL] = state[b, _TAIL]

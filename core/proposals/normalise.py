@@ -56,7 +56,7 @@ def grey_limits(image: NDArray[np.generic]) -> tuple[float, float] | None:
         if foreground.size >= _FEWEST and foreground[-1] > foreground[0]:
             low, high = _percentile(foreground, 1.0), _percentile(foreground, 99.5)
         span = high - low
-    if not np.isfinite(span) or span <= 1e-12 * max(1.0, abs(high)):
+    if not np.isfinite(span) or span <= max(1e-12 * max(abs(low), abs(high)), np.finfo(np.float64).tiny):
         return None
     return low, high
 

@@ -118,7 +118,7 @@ def chosen(
         Indices of the chosen boxes, best first, and their rank scores, which never rise.
     """
     n = len(boxes)
-    # Columns apart, single precision and no branches: the compiler takes sixteen boxes at a time.
+    # Columns apart, single precision and no branches: the compiler takes several boxes at a time.
     sides = np.empty((5, n), dtype=np.float32)
     for i in range(n):
         for k in range(4):

@@ -8,9 +8,9 @@ import numpy as np
 
 from core.errors import InputError
 from core.jobs import CancelToken
-from core.proposals.base import Proposer
+from core.proposals.base import Mode, Proposer
 from core.proposals.compiled import available
-from core.proposals.opencv import Mode, OpenCvProposer
+from core.proposals.opencv import OpenCvProposer
 
 PROPOSERS: tuple[str, ...] = ("fast", "quality", "opencv-fast", "opencv-quality")
 DEFAULT_PROPOSER = "fast"
@@ -27,10 +27,12 @@ def make_proposer(name: str, limit: int | None = None) -> Proposer:
         limit: Most proposals a slice; None for the method's own.
 
     Raises:
-        InputError: No such method; the message lists them.
+        InputError: No such method, the message lists them; or a limit below 0.
     """
     if name not in PROPOSERS:
         raise InputError(f"unknown proposal method {name!r}: choose one of {', '.join(PROPOSERS)}")
+    if limit is not None and limit < 0:
+        raise InputError(f"limit {limit}: at least 0 proposals")
     mode = cast("Mode", name.removeprefix("opencv-"))
     if name.startswith("opencv-") or not available():
         return OpenCvProposer(mode, limit=limit)
@@ -48,5 +50,7 @@ def warm_up(cancel: CancelToken) -> None:
     """
     rows, columns = np.mgrid[:64, :64]
     image = ((rows * columns) % 251).astype(np.float32)
+    # As slices come from the cache; a writable array would compile code of its own.
+    image.flags.writeable = False
     for name in ("fast", "quality"):
         make_proposer(name).propose(image, cancel=cancel)

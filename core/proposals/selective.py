@@ -9,26 +9,23 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from typing import Literal
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from core import boxes as bx
-from core.errors import InputError
 from core.jobs import CancelToken
 from core.model import Proposals
-from core.proposals.features import features
-from core.proposals.forest import X1, X2, Y1, Y2, Forest, intervals, next_above
+from core.proposals.base import Mode, check_slice
+from core.proposals.features import COLUMNS, features
+from core.proposals.forest import AREA, X1, X2, Y1, Y2, Forest, intervals, next_above
 from core.proposals.graph import segment, sorted_edges
 from core.proposals.grouping import Likeness, describe, group
 from core.proposals.levels import component_tree
 from core.proposals.ranking import chosen, load_network, scored
 from core.proposals.working import WorkingImage, working_image
 from core.regions import Regions, Tree
-
-Mode = Literal["fast", "quality"]
 
 # Sources, as the ranking knows them.
 _GROUPED, _GROUPED_BY_MEAN, _BRIGHT, _DARK, _OPENED = range(5)
@@ -40,7 +37,7 @@ _FITTING = (Likeness(size=1, fill=1), _GROUPED_BY_MEAN)
 # the box's side in parts of the head's, narrow side against wide.
 _SHORTEST, _FEWEST_PIXELS, _WIDEST, _NARROWEST = 6 / 512, 2, 0.85, 0.2
 _MOST_SEGMENTS = 1500
-# So many of the best regions enter the choice for each proposal asked for.
+# So many of the best regions enter the choice for each proposal of the mode, or asked for beyond that.
 _CANDIDATES = 2
 _LEAST = 8
 
@@ -126,7 +123,7 @@ class SelectiveSearch:
 
     Args:
         mode: "fast" (up to 400 proposals, about 10 ms a slice) or "quality" (up to 1000, tighter, slower).
-        limit: Most proposals returned; None for the mode's own.
+        limit: Most proposals returned; None for the mode's own, of which a smaller limit gives the first.
         preset: What to run; None for the mode's own. The mode's ranking is used.
     """
 
@@ -151,7 +148,7 @@ class SelectiveSearch:
         found = candidates(image, self._preset, cancel)
         score = scored(self._network, found.features)
         # Equal scores: the order of the sources, which is fixed.
-        best = np.argsort(-score, kind="stable")[: _CANDIDATES * self._preset.most]
+        best = np.argsort(-score, kind="stable")[: _CANDIDATES * max(self._preset.most, self._most)]
         order, rank = chosen(found.boxes[best], score[best], self._most)
         picked = best[order]
         cancel.check()
@@ -167,8 +164,7 @@ def candidates(image: NDArray[np.generic], preset: Preset, cancel: CancelToken) 
         Cancelled: The token was set.
         InputError: `image` is not two-dimensional or is empty.
     """
-    if image.ndim != 2 or image.size == 0:
-        raise InputError(f"a slice must be a non-empty (rows, columns) array, got shape {image.shape}")
+    check_slice(image)
     cancel.check()
     forests: list[tuple[Forest, WorkingImage]] = []
     for search in preset.searches:
@@ -180,7 +176,7 @@ def candidates(image: NDArray[np.generic], preset: Preset, cancel: CancelToken) 
     parts = [_proposable(forest, working, max(image.shape)) for forest, working in forests]
     if not parts:
         none = np.zeros(0, dtype=np.int32)
-        return Candidates(np.zeros((0, 4)), np.zeros((0, 27), dtype=np.float32), none, none, ())
+        return Candidates(np.zeros((0, 4)), np.zeros((0, COLUMNS), dtype=np.float32), none, none, ())
     return Candidates(
         np.concatenate([p[0] for p in parts]),
         np.concatenate([p[1] for p in parts]),
@@ -242,6 +238,7 @@ def _regions(found: Candidates, picked: NDArray[np.int64]) -> Regions:
     trees: list[Tree] = []
     spans = np.zeros((len(picked), 2), dtype=np.int32)
     parents = np.full(len(picked), -1, dtype=np.int32)
+    areas = np.zeros(len(picked))
     for k, which in enumerate(used):
         forest, image = found.forests[which]
         runs = intervals(forest.parent)
@@ -250,7 +247,8 @@ def _regions(found: Candidates, picked: NDArray[np.int64]) -> Regions:
         mine = np.flatnonzero(tree == k)
         regions = found.region[picked[mine]]
         spans[mine] = runs[regions]
+        areas[mine] = forest.sums[regions, AREA] * (image.scale_x * image.scale_y)
         proposal = np.full(len(forest.parent), -1, dtype=np.int32)
         proposal[regions] = mine
         parents[mine] = next_above(forest.parent, proposal)[regions]
-    return Regions(tuple(trees), tree.astype(np.int32), spans, parents)
+    return Regions(tuple(trees), tree.astype(np.int32), spans, parents, areas)

@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 
 from core.boxes import Boxes, iou_matrix
 from core.jobs import CancelToken
-from core.proposals.features import COLUMNS, NAMES, SOURCES
+from core.proposals.base import Mode
+from core.proposals.features import COLUMNS, NAMES
 from core.proposals.ranking import (
     FIRST,
     SAME,
@@ -23,7 +24,7 @@ from core.proposals.ranking import (
     load_network,
     scored,
 )
-from core.proposals.selective import PRESETS, Mode, candidates
+from core.proposals.selective import PRESETS, candidates
 from tests.core.proposals.samples import phantom_slice
 
 
@@ -61,7 +62,8 @@ def test_scores_are_those_of_the_network(seed: int, count: int) -> None:
 
 @pytest.mark.parametrize("mode", PRESETS)
 def test_the_weights_at_hand_fit_the_features(mode: Mode) -> None:
-    assert len(NAMES) + SOURCES == COLUMNS
+    found = candidates(phantom_slice()[0], PRESETS[mode], CancelToken())
+    assert found.features.shape == (len(found.boxes), COLUMNS)
     network = load_network(mode)
     assert network.mean.shape == network.scale.shape == (COLUMNS,)
     assert network.first.shape == (COLUMNS, len(network.first_bias))

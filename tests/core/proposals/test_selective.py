@@ -7,10 +7,12 @@ import subprocess
 import sys
 import textwrap
 import threading
+from pathlib import Path
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from PIL import Image
 
 from core.errors import Cancelled
 from core.jobs import CancelToken
@@ -160,3 +162,23 @@ def test_without_numba_opencv_stands_in_under_its_own_name() -> None:
 def test_a_start_without_proposals_does_not_load_numba() -> None:
     code = "import sys, core.proposals.registry; sys.exit('numba' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False, timeout=60).returncode == 0
+
+
+def test_a_slice_from_the_cache_compiles_nothing_that_the_warm_up_did_not(tmp_path: Path) -> None:
+    """In a process of its own: another test may have compiled for arrays of every kind."""
+    Image.fromarray(phantom_slice()[0].astype(np.uint16)).save(tmp_path / "slice.png")
+    code = f"""
+        from pathlib import Path
+        from core.imaging.catalog import scan
+        from core.imaging.pixels import PixelCache
+        from core.jobs import CancelToken
+        from core.proposals.registry import make_proposer, warm_up
+        from core.proposals.working import _prepared
+        warm_up(CancelToken())
+        before = len(_prepared.signatures)
+        (series,) = scan([Path({str(tmp_path)!r})]).series
+        image = PixelCache(1 << 24).get(series.slices[0])
+        assert make_proposer("fast").propose(image, cancel=CancelToken()).boxes
+        assert len(_prepared.signatures) == before == 1, _prepared.signatures
+    """
+    subprocess.run([sys.executable, "-c", textwrap.dedent(code)], check=True, timeout=110)
