@@ -35,14 +35,13 @@ from core.exchange.results import catalog_report, finding_rows, image_row, write
 from core.imaging.pixels import PixelCache
 from core.jobs import CancelToken
 from core.model import Detection, Series
-from core.proposals.registry import make_proposer
+from core.proposals.registry import Method, make_proposer
 from core.settings import home
 from core.store.workspace import Workspace
 
 OpenWindow = Callable[[Sequence[Path], bool, Path | None], int]
 Paths = Annotated[list[Path], typer.Argument(help="Folders or files: DICOM, PNG, JPEG, TIFF, BMP.")]
 Out = Annotated[Path, typer.Option(help="File to write.")]
-Method = Literal["fast", "quality", "opencv-fast", "opencv-quality"]
 OneOrAll = Literal["one", "all"]
 Architecture = Literal["fast-rcnn", "rcnn"]
 Format = Literal["coco", "yolo", "voc"]

@@ -26,7 +26,7 @@ from numpy.typing import NDArray
 from core.boxes import iou
 from core.evaluation.bootstrap import interval
 from core.evaluation.froc import RATES, FrocPoint
-from core.evaluation.ranking import Counts, draws
+from core.evaluation.ranking import Counts, draws, read_off
 from core.model import Box
 
 Unit = Literal["slice", "series"]
@@ -176,11 +176,4 @@ def _sensitivities(tally: _Tally, counts: Counts, rates: Sequence[float], per: U
     """(resamples, rates); NaN where a resample has no true lesion. `counts`: (resamples, P)."""
     alarms = counts @ (tally.boxes if per == "slice" else tally.lesions)
     room = counts @ (tally.slices if per == "slice" else tally.series)
-    found = np.pad(counts @ tally.hits, ((0, 0), (1, 0)))  # nothing is found above the best score
-    totals = counts @ tally.truths
-    result = np.zeros((len(counts), len(rates)))
-    for k, rate in enumerate(rates):
-        last = (alarms <= (rate * room)[:, None]).sum(axis=1)
-        reached = np.take_along_axis(found, last[:, None], axis=1)[:, 0]
-        result[:, k] = np.where(totals > 0, reached / np.maximum(totals, 1), np.nan)
-    return result
+    return read_off(counts @ tally.hits, alarms, counts @ tally.truths, room, rates)

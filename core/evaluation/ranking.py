@@ -257,13 +257,34 @@ def sensitivities(
         weights = counts[rows][:, ranking.members].astype(np.int32)
         found = np.cumsum(weights * hits, axis=1, dtype=np.int32)[:, ends]
         alarms = np.cumsum(weights * ~hits, axis=1, dtype=np.int32)[:, ends]
-        # Nothing is found before the first detection.
-        found = np.pad(found, ((0, 0), (1, 0)))
         totals, room = counts[rows] @ ranking.truths, counts[rows] @ units
-        for k, rate in enumerate(rates):
-            last = (alarms <= (rate * room)[:, None]).sum(axis=1)
-            reached = np.take_along_axis(found, last[:, None], axis=1)[:, 0]
-            result[rows, k] = np.where(totals > 0, reached / np.maximum(totals, 1), np.nan)
+        result[rows] = read_off(found, alarms, totals, room, rates)
+    return result
+
+
+def read_off(
+    found: NDArray[np.signedinteger],
+    alarms: NDArray[np.signedinteger],
+    totals: Counts,
+    room: Counts,
+    rates: Sequence[float],
+) -> NDArray[np.float64]:
+    """Sensitivity at the lowest threshold that keeps to each rate, (resamples, rates); NaN without lesion.
+
+    Args:
+        found: (resamples, thresholds) lesions found, from the highest threshold down.
+        alarms: (resamples, thresholds) false positives, likewise.
+        totals: (resamples,) true lesions.
+        room: (resamples,) slices, series or groups that the rates are per.
+        rates: False positives per unit.
+    """
+    # Nothing is found before the first detection.
+    found = np.pad(found, ((0, 0), (1, 0)))
+    result = np.zeros((len(found), len(rates)))
+    for k, rate in enumerate(rates):
+        last = (alarms <= (rate * room)[:, None]).sum(axis=1)
+        reached = np.take_along_axis(found, last[:, None], axis=1)[:, 0]
+        result[:, k] = np.where(totals > 0, reached / np.maximum(totals, 1), np.nan)
     return result
 
 

@@ -289,8 +289,8 @@ def _longer(
 def _sums(grey: NDArray[np.uint16], labels: NDArray[np.int32], n: int) -> NDArray[np.int64]:
     rows, columns = grey.shape
     sums = np.zeros((2 * n, 11), dtype=np.int64)
-    sums[:, 1] = columns
-    sums[:, 2] = rows
+    sums[:, X1] = columns
+    sums[:, Y1] = rows
     for r in range(rows):
         for c in range(columns):
             i = labels[r, c]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import cast
+from typing import Literal, cast, get_args
 
 import numpy as np
 
@@ -12,7 +12,8 @@ from core.proposals.base import Mode, Proposer
 from core.proposals.compiled import available
 from core.proposals.opencv import OpenCvProposer
 
-PROPOSERS: tuple[str, ...] = ("fast", "quality", "opencv-fast", "opencv-quality")
+Method = Literal["fast", "quality", "opencv-fast", "opencv-quality"]
+PROPOSERS: tuple[str, ...] = get_args(Method)
 DEFAULT_PROPOSER = "fast"
 
 
