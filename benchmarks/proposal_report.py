@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import json
-import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from benchmarks import tables
+from benchmarks.tables import NOT_YET, Tables, figure, spread_text, table, when
+
 RESULT = Path(__file__).parent / "results" / "proposals.json"
 ABLATION = Path(__file__).parent / "results" / "proposal_ablation.json"
-NOT_YET = "Not measured yet.\n"
 
 _BUDGETS = (20, 50, 100, 200, 400, 1000, "all")
-_MARK = r"(<!-- table: {name}[^>]*-->\n).*?(<!-- end -->)"
 _Row = Mapping[str, Any]
 
 
@@ -30,18 +30,7 @@ def filled(page: str, result: _Row) -> str:
     Raises:
         KeyError: The page lacks the marks of a table.
     """
-    for name, table in TABLES.items():
-        pattern = re.compile(_MARK.format(name=name), re.DOTALL)
-        text = f"\n{table(result)}\n".replace("\\", r"\\")
-        page, count = pattern.subn(rf"\g<1>{text}\g<2>", page)
-        if count != 1:
-            raise KeyError(f"the page has {count} places for table {name!r}, it needs one")
-    return page
-
-
-def figure(value: float) -> str:
-    """A share without its leading zero: .985, 1.000."""
-    return f"{value:.3f}".removeprefix("0")
+    return tables.filled(page, TABLES, result)
 
 
 def triple(of: _Row, at: int) -> str:
@@ -65,8 +54,8 @@ def headline_table(result: _Row) -> str:
             ]
             rows.append([method, str(row["slices"]), f"{row['boxes_median']:.0f}", *cells])
         head = ["method", "slices", "proposals", "recall IoU ≥ .5", "≥ .7", "mean best IoU", "AR"]
-        parts.append(f"**{_title(name, measured)}**\n\n{_table(head, rows)}")
-    return f"{_when(recall)}\n\n" + "\n".join(parts)
+        parts.append(f"**{_title(name, measured)}**\n\n{table(head, rows)}")
+    return f"{when(recall)}\n\n" + "\n".join(parts)
 
 
 def budget_table(result: _Row) -> str:
@@ -80,7 +69,7 @@ def budget_table(result: _Row) -> str:
         for method, row in measured["methods"].items():
             cells = [triple(row["overall"], recall["budgets"].index(b)) for b in budgets]
             rows.append([method, *cells])
-        parts.append(f"**{name}**\n\n{_table(['method', *_firsts(budgets)], rows)}")
+        parts.append(f"**{name}**\n\n{table(['method', *_firsts(budgets)], rows)}")
     return "\n".join(parts)
 
 
@@ -94,7 +83,7 @@ def average_table(result: _Row) -> str:
     for name, measured in recall["sets"].items():
         for method, row in measured["methods"].items():
             rows.append([name, method, *(figure(row["overall"]["average_recall"][k]) for k in places)])
-    return _table(["set", "method", *_firsts(budgets)], rows)
+    return table(["set", "method", *_firsts(budgets)], rows)
 
 
 def part_table(result: _Row, kind: str) -> str:
@@ -111,7 +100,7 @@ def part_table(result: _Row, kind: str) -> str:
             for method, row in methods.items()
         ]
         head = [f"{part} ({figures['lesions']})" for part, figures in found.items()]
-        parts.append(f"**{name}**\n\n{_table(['method', *head], rows)}")
+        parts.append(f"**{name}**\n\n{table(['method', *head], rows)}")
     return "\n".join(parts)
 
 
@@ -124,10 +113,12 @@ def time_table(result: _Row) -> str:
     rows = []
     for method, ms in measured["ms"].items():
         ratios = measured["times_faster"].get(method, {})
-        rows.append([method, _spread(ms, 1), *(_spread(ratios[p], 0) if ratios else "" for p in peers)])
+        rows.append(
+            [method, spread_text(ms, 1), *(spread_text(ratios[p], 0) if ratios else "" for p in peers)]
+        )
     side = measured["side"]
-    lead = f"{_when(measured)} {measured['slices']} slices of {measured['set']}, {side} × {side}."
-    return f"{lead}\n\n" + _table(["method", "ms a slice", *(f"times faster than {p}" for p in peers)], rows)
+    lead = f"{when(measured)} {measured['slices']} slices of {measured['set']}, {side} × {side}."
+    return f"{lead}\n\n" + table(["method", "ms a slice", *(f"times faster than {p}" for p in peers)], rows)
 
 
 def limit_table(result: _Row) -> str:
@@ -148,7 +139,7 @@ def limit_table(result: _Row) -> str:
         "resident MB after 512 slices",
         "after the last",
     ]
-    return f"{_when(measured)}\n\n" + _table(head, rows)
+    return f"{when(measured)}\n\n" + table(head, rows)
 
 
 def _limits(row: _Row) -> list[str]:
@@ -156,15 +147,15 @@ def _limits(row: _Row) -> list[str]:
     in_a_row = row["memory_in_a_row"]["resident_mb_after"]
     first, last = next(iter(in_a_row)), next(reversed(in_a_row))
     return [
-        _spread(row["large"]["ms"]["2048"], 0),
-        _spread(row["large"]["times_slower"], 1),
+        spread_text(row["large"]["ms"]["2048"], 0),
+        spread_text(row["large"]["times_slower"], 1),
         *(
             f"{memory[d]['extra_in_images']:.0f} ({memory[d]['extra_mb']:.0f} MB)"
             for d in ("uint16", "float32")
         ),
-        _spread(starts["fresh"]["imports_and_first_call"], 0),
-        _spread(starts["loaded"]["imports_and_first_call"], 0),
-        _spread(starts["fresh"]["second_call"], 0),
+        spread_text(starts["fresh"]["imports_and_first_call"], 0),
+        spread_text(starts["loaded"]["imports_and_first_call"], 0),
+        spread_text(starts["fresh"]["second_call"], 0),
         f"{in_a_row[first]:.0f}",
         f"{in_a_row[last]:.0f} ({last})",
     ]
@@ -186,13 +177,13 @@ def ablation_table(result: _Row) -> str:
             for variant, row in measured["rows"].items()
         ]
         head = ["variant", "proposals", "ms", "first 20", "first 100", "all, at most 400"]
-        parts.append(f"**{data}, {measured['slices']} slices**\n\n{_table(head, rows)}")
+        parts.append(f"**{data}, {measured['slices']} slices**\n\n{table(head, rows)}")
     rows = [[name, " / ".join(map(figure, row))] for name, row in ablation["neighbours"].items()]
-    parts.append(f"**progression, with the neighbours**\n\n{_table(['proposals of a slice', 'all'], rows)}")
-    return f"{_when(ablation)}\n\n" + "\n".join(parts)
+    parts.append(f"**progression, with the neighbours**\n\n{table(['proposals of a slice', 'all'], rows)}")
+    return f"{when(ablation)}\n\n" + "\n".join(parts)
 
 
-TABLES: Mapping[str, Callable[[_Row], str]] = {
+TABLES: Tables = {
     "headline": headline_table,
     "budgets": budget_table,
     "average": average_table,
@@ -218,18 +209,5 @@ def _title(name: str, measured: _Row) -> str:
     )
 
 
-def _when(measured: _Row) -> str:
-    return f"`{measured['command']}`, {measured['date'][:10]}, {measured['cpu']}."
-
-
-def _spread(of: _Row, digits: int) -> str:
-    return f"{of['median']:.{digits}f} ({of['q1']:.{digits}f}–{of['q3']:.{digits}f})"
-
-
 def _firsts(budgets: Sequence[int | str]) -> list[str]:
     return ["all" if b == "all" else f"first {b}" for b in budgets]
-
-
-def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    lines = [head, ["---"] * len(head), *rows]
-    return "".join(f"| {' | '.join(cells)} |\n" for cells in lines)

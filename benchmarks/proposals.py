@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import re
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -22,6 +21,7 @@ from benchmarks.proposal_report import RESULT, triple
 from benchmarks.proposal_sets import SETS, TRAINING_SETS, load_set
 from benchmarks.proposal_time import measure_time
 from benchmarks.real_data import arguments, machine
+from benchmarks.tables import as_json
 from core.evaluation.parts import NORMAL_SIDE
 from core.proposals.registry import PROPOSERS, make_proposer
 
@@ -89,13 +89,6 @@ def main(given: Sequence[str] | None = None) -> int:
         if part != "recall":
             print(as_json(result[part]))
     return 0
-
-
-def as_json(result: Row) -> str:
-    """Indented, with a list of numbers, or of pairs of numbers, on one line."""
-    text = json.dumps(result, indent=1, ensure_ascii=False)
-    lists = re.compile(r"\[(?:[^\[\]{}]|\[[^\[\]{}]*\])*\]")
-    return lists.sub(lambda found: json.dumps(json.loads(found.group()), ensure_ascii=False), text) + "\n"
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from benchmarks.proposal_metrics import BUDGETS, HEADLINES, Lesions, by_part, intervals, summary
-from benchmarks.proposal_report import NOT_YET, TABLES, figure, filled
-from benchmarks.proposals import as_json
+from benchmarks.proposal_report import TABLES, filled
+from benchmarks.tables import NOT_YET, as_json, figure
 
 MARKS = "".join(f"<!-- table: {name}, generated -->\nold\n<!-- end -->\n" for name in TABLES)
 
