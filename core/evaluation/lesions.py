@@ -24,7 +24,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.boxes import iou
-from core.evaluation.bootstrap import interval
+from core.evaluation.bootstrap import interval, pair, plain
 from core.evaluation.froc import RATES, FrocPoint
 from core.evaluation.ranking import Counts, draws, read_off
 from core.model import Box
@@ -100,6 +100,55 @@ class _Tally:
     truths: Counts
     slices: Counts
     series: Counts
+
+
+@dataclass(frozen=True, slots=True)
+class LesionFigures:
+    """Sensitivity by lesion, with what it rests on.
+
+    Attributes:
+        series: What was compared; at least one.
+        points: At RATES boxes of false lesions per slice.
+    """
+
+    series: tuple[SeriesLesions, ...]
+    points: tuple[FrocPoint, ...]
+
+    @property
+    def lesions(self) -> int:
+        """How many true lesions there are."""
+        return sum(len(s.truth) for s in self.series)
+
+    @property
+    def slices(self) -> int:
+        """How many slices the series have together."""
+        return sum(s.slices for s in self.series)
+
+    @property
+    def groups(self) -> int:
+        """How many groups the resamples draw from."""
+        return len({s.patient for s in self.series})
+
+    def as_dict(self) -> dict[str, object]:
+        """Part of the command line's JSON; null for a figure that does not exist."""
+        return {
+            "n_lesions": self.lesions,
+            "n_series": len(self.series),
+            "n_slices": self.slices,
+            "n_groups": self.groups,
+            "sensitivity": {f"{p.rate:g}": plain(p.sensitivity) for p in self.points},
+            "ci95": {f"{p.rate:g}": pair(p.ci95) for p in self.points},
+        }
+
+
+def lesion_figures(series: Sequence[SeriesLesions], *, resamples: int = 0) -> LesionFigures | None:
+    """The figures; None without a series, since nothing can be linked across slices then.
+
+    Args:
+        series: What to compare.
+        resamples: Bootstrap resamples over groups; 0 for intervals of NaN.
+    """
+    return LesionFigures(tuple(series), lesion_froc(series, resamples=resamples)) if series else None
 
 
 def lesion_curve(series: Sequence[SeriesLesions], least_iou: float = 0.5) -> LesionCurve:

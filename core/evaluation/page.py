@@ -13,6 +13,7 @@ from core.evaluation.calibration import Calibration
 from core.evaluation.coco import Evaluation
 from core.evaluation.compare import RATE, Comparison, Difference
 from core.evaluation.details import Details, PartFigures
+from core.evaluation.lesions import LesionFigures
 from core.evaluation.svg import DARK_COLORS, LIGHT_COLORS, STYLE, Plot, draw
 
 TRUE_COLOR, FOUND_COLOR = "#f0a000", "#56b4e9"
@@ -69,6 +70,8 @@ class Content:
         details: The others.
         class_rows: Name and figures of each class.
         plots: Title and plot.
+        lesions: Figures by lesion; None where the slices are single pictures.
+        lesion_plot: Their curve, with them.
         other: Identity of the model compared with, or "".
         comparison: With it.
         least: Lowest score of the predictions in the pictures; infinite where there is none.
@@ -83,6 +86,8 @@ class Content:
     details: Details
     class_rows: Sequence[tuple[str, PartFigures]]
     plots: Sequence[tuple[str, Plot]]
+    lesions: LesionFigures | None
+    lesion_plot: Plot | None
     other: str
     comparison: Comparison | None
     least: float
@@ -108,6 +113,7 @@ def render(content: Content) -> str:
         '<p class="soft">Small: the square of the same area has a side under 32 pixels of a slice 512 pixels '
         "long; medium: to 96; large: over. Planes are those of the file's geometry.</p>",
         _froc(content),
+        _lesions(content),
         _calibration(content.details.calibration),
         _pictures(content),
     ]
@@ -158,6 +164,26 @@ def _froc(content: Content) -> str:
     ]
     head = ["false positives", "sensitivity, per slice", f"per {content.group}"]
     return "<h2>Sensitivity by false positives, whatever the class</h2>" + _table(head, rows)
+
+
+def _lesions(content: Content) -> str:
+    title, of = "<h2>Sensitivity by lesion</h2>", content.lesions
+    if of is None or content.lesion_plot is None:
+        return (
+            f"{title}<p>Not measured: boxes are linked into lesions across the slices of a series, and no "
+            "two slices here are known to belong to one. Files without a position count as pictures.</p>"
+        )
+    lesions = f"{of.lesions} true lesion{'' if of.lesions == 1 else 's'}"
+    rows = [[f"{p.rate:g}", _with(p.sensitivity, p.ci95)] for p in of.points]
+    return (
+        f"{title}<p>{lesions} in {len(of.series)} series ({of.slices} slices): the true boxes, linked across "
+        "slices. A lesion counts as found where a finding of the model overlaps one of its boxes, on that "
+        "box's slice, at IoU 0.5, whatever the class.</p>"
+        f'<div class="row"><section>{_table(["false boxes per slice", "lesions found"], rows)}</section>'
+        f"<section>{draw(content.lesion_plot)}</section></div>"
+        '<p class="soft">False boxes are those of findings that overlap no true lesion so. In brackets: 95 % '
+        f"intervals over resampled groups; {of.groups} of them hold these series.</p>"
+    )
 
 
 def _calibration(of: Calibration) -> str:

@@ -1,4 +1,4 @@
-"""The plots of a report: precision and recall, FROC, reliability."""
+"""The plots of a report: precision and recall, FROC by box and by lesion, reliability."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import numpy as np
 
 from core.evaluation.calibration import Calibration
 from core.evaluation.froc import RATES, FrocPoint
+from core.evaluation.lesions import LesionFigures, SeriesLesions, lesion_froc
 from core.evaluation.ranking import AT_HALF, Compared, once, precision_curve, rank, sensitivities
 from core.evaluation.svg import SERIES, SHARES, Axis, Line, Plot
 from core.model import LabelSchema
@@ -60,12 +61,39 @@ def free_response(
     if other is not None:
         lines.append(Line(other[0], _curve(other[1], per_group=bool(per_group))))
     unit = per_group or "slice"
-    return Plot(
+    return _response(
         f"Sensitivity over false positives per {unit} at IoU 0.5, whatever the class",
-        Axis(f"false positives per {unit}", _RATE_AXIS, logarithmic=True),
-        Axis("sensitivity", SHARES),
+        f"false positives per {unit}",
         lines,
     )
+
+
+def lesion_response(
+    figures: LesionFigures, name: str, other: tuple[str, Sequence[SeriesLesions]] | None = None
+) -> Plot:
+    """Sensitivity by lesion over boxes of false lesions per slice, on a logarithmic axis.
+
+    Args:
+        figures: The model's.
+        name: Its name.
+        other: Name and series of another model.
+    """
+    bars = [(p.rate, p.ci95.low, p.ci95.high) for p in figures.points]
+    lines = [Line(name, _lesion_curve(figures.series), bars)]
+    if other is not None:
+        lines.append(Line(other[0], _lesion_curve(other[1])))
+    return _response(
+        "Sensitivity by lesion over boxes of false lesions per slice", "false boxes per slice", lines
+    )
+
+
+def _response(title: str, axis: str, lines: Sequence[Line]) -> Plot:
+    return Plot(title, Axis(axis, _RATE_AXIS, logarithmic=True), Axis("sensitivity", SHARES), lines)
+
+
+def _lesion_curve(series: Sequence[SeriesLesions]) -> list[tuple[float, float]]:
+    rates = np.geomspace(RATES[0], RATES[-1], _BETWEEN).tolist()
+    return [(p.rate, p.sensitivity) for p in lesion_froc(series, rates)]
 
 
 def _curve(pairs: Compared, *, per_group: bool) -> list[tuple[float, float]]:

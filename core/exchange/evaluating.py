@@ -15,7 +15,9 @@ from core.evaluation.bootstrap import pair, plain
 from core.evaluation.coco import Evaluation, evaluate_boxes
 from core.evaluation.compare import Comparison, compare
 from core.evaluation.details import Details, details
+from core.evaluation.lesions import LesionFigures, SeriesLesions, lesion_figures
 from core.evaluation.ranking import Compared, compared
+from core.exchange.lesions import Judged, series_lesions
 from core.jobs import CancelToken, Progress, no_progress
 from core.model import Box, Dataset, Detection, LabelClass, LabelledSlice, LabelSchema, SliceRef
 
@@ -62,14 +64,28 @@ class Run:
         """Truth and detections, as figures are computed from them."""
         return compared(self.truth, self.found, self.groups, [s.ref for s in self.slices])
 
+    @property
+    def series(self) -> tuple[SeriesLesions, ...]:
+        """The series among the slices, with lesions and findings; none where all are single pictures."""
+        judged = map(Judged, self.slices, self.truth, self.found)
+        return series_lesions(judged, self.schema)
+
 
 @dataclass(frozen=True, slots=True)
 class Figures:
-    """All figures of a run, and the comparison with another where there was one."""
+    """All figures of a run.
+
+    Attributes:
+        evaluation: The headline.
+        details: The others, slice by slice.
+        comparison: With another model, where there was one.
+        lesions: By lesion; None where no slices belong to one series.
+    """
 
     evaluation: Evaluation
     details: Details
     comparison: Comparison | None = None
+    lesions: LesionFigures | None = None
 
 
 def evaluate_model(
@@ -168,6 +184,7 @@ def measure(run: Run, other: Run | None = None, *, resamples: int = 500) -> Figu
         evaluate_boxes(run.truth, run.found, run.schema, groups=run.groups, resamples=resamples),
         details(pairs, resamples=resamples),
         compare(pairs, other.pairs, resamples=resamples) if other is not None else None,
+        lesion_figures(run.series, resamples=resamples),
     )
 
 
@@ -178,6 +195,7 @@ def report_of(
     report = figures.evaluation.as_dict()
     report["per_class"] = _by_class(run, figures)
     report.update(figures.details.as_dict())
+    report["lesions"] = figures.lesions.as_dict() if figures.lesions is not None else None
     report.update(
         model=run.model,
         dataset=run.dataset,

@@ -10,7 +10,8 @@ import numpy as np
 
 from core.errors import ExchangeError, UnreadableFile
 from core.evaluation.page import FOUND_COLOR, TRUE_COLOR, Content, Picture, render
-from core.evaluation.plots import free_response, precision_recall, reliability_plot
+from core.evaluation.plots import free_response, lesion_response, precision_recall, reliability_plot
+from core.evaluation.svg import Plot
 from core.evaluation.worst import Case, operating_score, worst_cases
 from core.exchange.evaluating import Figures, Load, Run
 from core.imaging.keyimage import KeyBox, render_key_image
@@ -74,11 +75,19 @@ def _content(run: Run, figures: Figures, load: Load, other: Run | None) -> Conte
             ("False positives per slice", by_slice),
             (f"False positives per {run.grouped_by}", by_group),
         ],
+        lesions=figures.lesions,
+        lesion_plot=_lesion_plot(figures, name, other),
         other=other.model if other is not None else "",
         comparison=figures.comparison,
         least=least,
         pictures=[p for c in worst_cases(pairs, least) if (p := _picture(run, c, load)) is not None],
     )
+
+
+def _lesion_plot(figures: Figures, name: str, other: Run | None) -> Plot | None:
+    if figures.lesions is None:
+        return None
+    return lesion_response(figures.lesions, name, (_name(other.model), other.series) if other else None)
 
 
 def _picture(run: Run, case: Case, load: Load) -> Picture | None:

@@ -84,7 +84,7 @@ def _stacks(members: Sequence[Found]) -> dict[str, list[Found]]:
     """
     planes: list[list[Found]] = []
     for item in members:
-        home = next((group for group in planes if _same_plane(group[0].ref, item.ref)), None)
+        home = next((group for group in planes if same_plane(group[0].ref, item.ref)), None)
         if home is None:
             planes.append([item])
         else:
@@ -102,7 +102,7 @@ def _stacks(members: Sequence[Found]) -> dict[str, list[Found]]:
     return stacks
 
 
-def _same_plane(a: SliceRef, b: SliceRef) -> bool:
+def same_plane(a: SliceRef, b: SliceRef) -> bool:
     """Whether two slices have one shape and, but for rounding in the file, one orientation."""
     if (a.rows, a.columns) != (b.rows, b.columns) or (a.geometry is None) != (b.geometry is None):
         return False

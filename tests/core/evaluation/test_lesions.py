@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from core.detection.findings import Lesion, link
-from core.evaluation.lesions import LesionBoxes, SeriesLesions, lesion_curve, lesion_froc
+from core.evaluation.lesions import LesionBoxes, SeriesLesions, lesion_curve, lesion_figures, lesion_froc
 from core.imaging.catalog import scan
 from core.model import Box, Detection
 
@@ -84,6 +84,22 @@ def test_where_nothing_was_predicted_nothing_was_found() -> None:
     silent = replace(A, found=())
     assert lesion_curve([silent]).scores.size == 0
     assert [p.sensitivity for p in lesion_froc([silent], [0.125, 8.0])] == [0.0, 0.0]
+
+
+def test_figures_say_what_they_rest_on() -> None:
+    figures = lesion_figures([A, B, C], resamples=50)
+    assert figures is not None
+    told = figures.as_dict()
+    assert {k: told[k] for k in ("n_lesions", "n_series", "n_slices", "n_groups")} == {
+        "n_lesions": 3, "n_series": 3, "n_slices": 20, "n_groups": 2
+    }  # fmt: skip
+    # At most 2.5 false boxes at 1/8 a slice: the first; 5 at 1/4, and 7 are all there are.
+    assert [p.sensitivity for p in figures.points] == pytest.approx([1 / 3, 1, 1, 1, 1, 1, 1])
+    assert json.loads(json.dumps(told, allow_nan=False)) == told
+    assert lesion_figures([]) is None
+    only_false = lesion_figures([C], resamples=50)
+    assert only_false is not None
+    assert only_false.as_dict()["sensitivity"] == dict.fromkeys(("0.125", "0.25", "0.5", "1", "2", "4", "8"))
 
 
 lesions = st.builds(
