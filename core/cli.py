@@ -231,6 +231,7 @@ def train(
         progress = json_lines if progress_json else bar
         result = run(data, config, out, valid=held_out, resume=resume, progress=progress)
     figures = "  ".join(f"{k} {v:.4g}" for k, v in result.metrics.items())
+    tell(f"split: {result.card.split}")
     tell(f"{result.model_file}: done. {figures}")
     if register:
         tell(f"registered as {registry().add(result.model_file).name}")

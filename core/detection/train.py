@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from core.detection.atomic import write_whole
 from core.detection.checkpoint import has_checkpoint, remove_checkpoint
 from core.detection.config import Load, TrainConfig, TrainResult
+from core.detection.duplicates import set_apart
 from core.detection.export import export_model
 from core.detection.network import NetworkSpec
 from core.detection.regions import ProposalCache, SliceSource, judged_proposer
@@ -80,6 +82,8 @@ def train(
     source = SliceSource(load or PixelCache(max_bytes=64 << 20).get, cache, config.image_size)
     samples, unread = prepare_samples(plan.train, sources, plan.classes, source, preparing, token)
     held, held_unread = prepare_samples(plan.valid, sources, plan.classes, source, preparing, token)
+    samples, alike = set_apart(samples, held)
+    plan = replace(plan, split="; ".join(filter(None, (plan.split, alike))))
     repeats = [*config.repeat, *([1] * len(sources))]
     repeated = [s for s in samples for _ in range(repeats[s.source])]
     trainer.fit(repeated, held, out / METRICS_FILE, progress, token)
