@@ -11,6 +11,7 @@ from __future__ import annotations
 import importlib
 import importlib.util
 import json
+import logging
 import math
 import os
 import shutil
@@ -86,6 +87,7 @@ class Peer:
         self._threads = threads
         self._schema = schema
         library = ultralytics(work, threads)
+        logging.getLogger("ultralytics").setLevel(logging.WARNING)
         tasks = importlib.import_module("ultralytics.nn.tasks")
         torch.manual_seed(0)
         self._network = tasks.DetectionModel(ARCHITECTURE, ch=3, nc=len(schema.classes), verbose=False)
