@@ -33,7 +33,7 @@ class DataUsed:
         groups: How many groups (patients, blocks, …).
         grouped_by: What a group is.
         digest: Hash of the slices' keys and their boxes.
-        terms: Origin and licence, where known.
+        terms: Origin and licence, or "" where the data set does not state them.
     """
 
     name: str
@@ -222,7 +222,8 @@ def _markdown(card: ModelCard) -> str:
         "|---|---|---|---|---|---|",
     ]
     rows += [
-        f"| {d.name} | {d.role} | {d.slices} | {d.boxes} | {d.groups} by {d.grouped_by} | {d.terms} |"
+        f"| {_cell(d.name)} | {d.role} | {d.slices} | {d.boxes} | {d.groups} by {_cell(d.grouped_by)} | "
+        f"{_cell(d.terms) or 'not stated'} |"
         for d in card.data
     ]
     rows += ["", f"Split: {card.split or 'not stated'}.", "", "## Measured", ""]
@@ -238,6 +239,11 @@ def _markdown(card: ModelCard) -> str:
         "```",
     ]
     return "\n".join(rows) + "\n"
+
+
+def _cell(text: str) -> str:
+    """A text from elsewhere as it can stand in a table."""
+    return " ".join(text.split()).replace("|", "\\|")
 
 
 def _figure(value: object) -> str:

@@ -14,6 +14,7 @@ from typing import Any
 
 from core.errors import UnreadableFile
 from core.exchange.records import Item, LabelFile, RawBox, Record, inside, read_json, unique_classes
+from core.exchange.terms import coco_terms
 from core.model import LabelSchema
 
 LABELS = "annotations.json"
@@ -90,7 +91,7 @@ def read_coco(path: Path) -> LabelFile:
     if strays:
         notes.append(f"{len(strays)} images that are not listed have annotations; these were left out.")
     notes += finder.notes()
-    return LabelFile("coco", path, path.parent, classes, tuple(records), tuple(notes))
+    return LabelFile("coco", path, path.parent, classes, tuple(records), tuple(notes), terms=coco_terms(tree))
 
 
 def ident(file_name: str, frame: int) -> str:

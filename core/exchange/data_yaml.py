@@ -1,9 +1,10 @@
 """The few lines of a YOLO `data.yaml` that matter, read and written without a YAML library.
 
-Understood, and nothing else: top-level `path`, `train`, `val` (or `valid`), `test`, `nc` and `names`; a value
-is plain, quoted, a one-line list `[a, b]`, a one-line map `{0: a, 1: b}`, an indented list of `- a`, or an
-indented map of `0: a`. Other keys and whatever is indented under them are passed over. No anchors, no tags,
-no multi-line flow: such a file is refused with the line that was not understood.
+Understood, and nothing else: top-level `path`, `train`, `val` (or `valid`), `test`, `nc`, `names`, and
+`license` or `terms` (also below `roboflow`, where that site writes them); a value is plain, quoted, a
+one-line list `[a, b]`, a one-line map `{0: a, 1: b}`, an indented list of `- a`, or an indented map of
+`0: a`. Other keys and whatever is indented under them are passed over. No anchors, no tags, no multi-line
+flow: such a file is refused with the line that was not understood.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from pathlib import Path
 
 from core.errors import UnreadableFile
 from core.exchange.records import read_text
+from core.exchange.terms import tidy
 
 _KEYS = ("path", "train", "val", "valid", "test", "nc", "names")
 _TOP = re.compile(r"^([A-Za-z_][\w-]*)\s*:(?:\s+(.*))?$")
@@ -29,11 +31,13 @@ class DataYaml:
         root: The dataset's folder as given, or "".
         splits: Folders (or lists of images) by "train", "val", "test".
         names: Class names in order of their index.
+        terms: What it states of origin and licence, or "".
     """
 
     root: str
     splits: dict[str, tuple[str, ...]]
     names: tuple[str, ...]
+    terms: str = ""
 
 
 def read_data_yaml(path: Path) -> DataYaml:
@@ -43,7 +47,8 @@ def read_data_yaml(path: Path) -> DataYaml:
         UnreadableFile: It cannot be understood, or names no classes.
     """
     values: dict[str, list[str]] = {}
-    for key, rest, block in _blocks(read_text(path, 1)):
+    blocks = _blocks(read_text(path, 1))
+    for key, rest, block in blocks:
         if key in _KEYS:
             try:
                 values[key] = _values(rest, block)
@@ -60,7 +65,7 @@ def read_data_yaml(path: Path) -> DataYaml:
         for key in ("train", "valid", "val", "test")
         if values.get(key)
     }
-    return DataYaml(next(iter(values.get("path", [])), ""), splits, tuple(names))
+    return DataYaml(next(iter(values.get("path", [])), ""), splits, tuple(names), _terms(blocks))
 
 
 def write_data_yaml(names: list[str], comment: str) -> str:
@@ -82,6 +87,28 @@ def _blocks(text: str) -> list[tuple[str, str, list[str]]]:
         elif found:
             found[-1][2].append(bare.strip())
     return found
+
+
+def _terms(blocks: list[tuple[str, str, list[str]]]) -> str:
+    """What is stated under `terms` or `license`, there or below `roboflow`; never a reason to refuse."""
+    rows = list(blocks)
+    for key, _, block in blocks:
+        if key == "roboflow":
+            rows += [(m.group(1), m.group(2) or "", []) for line in block if (m := _TOP.match(line))]
+    for wanted in ("terms", "license", "licence"):
+        for key, rest, block in rows:
+            if key == wanted and (said := tidy(_statement(rest, block))):
+                return said
+    return ""
+
+
+def _statement(rest: str, block: list[str]) -> str:
+    if rest[:1] in ("|", ">"):  # text over several lines
+        return " ".join(block)
+    try:
+        return ", ".join(_values(rest, block))
+    except ValueError:
+        return " ".join([rest, *block])
 
 
 def _quoted(text: str) -> list[bool]:

@@ -11,6 +11,7 @@ from core.errors import InputError, UnreadableFile
 from core.exchange.coco import LABELS
 from core.exchange.labels import read_labels
 from core.exchange.records import LabelFile, Record, count_lost, hard_negative_boxes, pixel_boxes
+from core.exchange.terms import joined_terms
 from core.exchange.yolo import DATA, splits_of
 from core.imaging.reader import open_reader
 from core.model import Dataset, LabelledBox, LabelledSlice, LabelSchema, ReadState, SliceRef
@@ -25,7 +26,8 @@ def load_dataset(path: Path, *, split: str = "train") -> Dataset:
 
     A slice that cannot be opened, or is not of the size its labels are for, costs a note. Groups are what
     the file says (`block`, or those of our export), else the patient of a DICOM file, else the patient
-    number that names of the form NNNNN_SSS begin with, else every file stands alone.
+    number that names of the form NNNNN_SSS begin with, else every file stands alone. `info["terms"]` is what
+    a COCO file (`info`, `licenses`) or a data.yaml (`license`, `terms`) states of origin and licence.
 
     Args:
         path: A COCO json or the folder with `annotations.json`; a YOLO tree (folder with `data.yaml`), or
@@ -100,7 +102,7 @@ def merged(name: str, datasets: Sequence[Dataset]) -> Dataset:
         slices=tuple(s for d in datasets for s in d.slices),
         grouped_by=kinds[0] if len(kinds) == 1 else " or ".join(kinds),
         notes=tuple(n for d in datasets for n in d.notes),
-        info=datasets[0].info,
+        info={**datasets[0].info, **_stated(joined_terms([d.info.get("terms", "") for d in datasets]))},
     )
 
 
@@ -179,8 +181,13 @@ def _dataset(labels: LabelFile) -> Dataset:
         slices=tuple(slices),
         grouped_by=grouped_by,
         notes=(*notes, *group_notes),
-        info={"source": labels.format},
+        info={"source": labels.format, **_stated(labels.terms)},
     )
+
+
+def _stated(terms: str) -> dict[str, str]:
+    """Origin and licence for a model's card, where anything is known of them."""
+    return {"terms": terms} if terms else {}
 
 
 def _id(schema: LabelSchema, name: str) -> int:

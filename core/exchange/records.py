@@ -88,6 +88,7 @@ class LabelFile:
         classes: As the file numbers them (COCO's category ids, YOLO's index + 1), names unique.
         records: One per image.
         notes: What was odd.
+        terms: Origin and licence of the images, as the files state them, or "".
     """
 
     format: str
@@ -96,6 +97,7 @@ class LabelFile:
     classes: tuple[LabelClass, ...]
     records: tuple[Record, ...]
     notes: tuple[str, ...] = ()
+    terms: str = ""
 
 
 def pixel_boxes(record: Record, width: int, height: int) -> tuple[tuple[Box, str], ...]:

@@ -119,7 +119,7 @@ def read_yolo(path: Path, split: str = "all") -> LabelFile:
         unlabelled = set(pictures) - {f.relative_to(labels).with_suffix("").as_posix() for f in files}
         if unlabelled:
             notes.append(f"{len(unlabelled)} images have no label file: they count as unread.")
-    return LabelFile("yolo", path, data.parent, classes, tuple(records), tuple(notes))
+    return LabelFile("yolo", path, data.parent, classes, tuple(records), tuple(notes), terms=said.terms)
 
 
 def _folders(data: Path, said: DataYaml, path: Path, split: str) -> Iterator[tuple[Path, Path]]:

@@ -13,6 +13,8 @@ import pytest
 from PIL import Image
 
 from core.cli import main
+from core.detection.card import ModelCard
+from core.detection.config import TrainResult
 from core.detection.registry import ModelRegistry
 from core.edits import create, mark_read
 from core.imaging.catalog import scan
@@ -245,6 +247,16 @@ def test_export_then_import_gives_the_same_boxes(series: Path, tmp_path: Path, k
     assert [x[:2] for x in after] == [x[:2] for x in before]
     assert np.allclose([x[2] for x in after], [x[2] for x in before], atol=1e-6)
     assert main(["verify", str(target)]) == 0
+
+
+def test_training_says_how_it_kept_the_parts_apart(
+    pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    split = "1 of 4 groups held out whole; 2 near-duplicates of held-out slices left out of training"
+    result = TrainResult(tmp_path / "m", ModelCard("m", "", ("a",), {}, "", "", split=split), {})
+    monkeypatch.setattr("core.detection.train.train", lambda *_args, **_more: result)
+    assert main(["train", str(pictures), "--out", str(tmp_path)]) == 0
+    assert f"split: {split}" in " ".join(capsys.readouterr().err.split())
 
 
 def test_training_on_a_workspace_that_holds_too_little_says_so(
