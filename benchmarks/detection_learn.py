@@ -11,7 +11,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks import detection_yolo as yolo
@@ -20,6 +20,7 @@ from benchmarks.detection_learn_child import OURS, PEER, Spec, write_spec
 from benchmarks.detection_runs import (
     Bench,
     Row,
+    any_class,
     as_row,
     by_slice,
     difference,
@@ -27,10 +28,11 @@ from benchmarks.detection_runs import (
     judge,
     read_trained,
     run_of,
+    told,
 )
 from core.errors import TrainingError
 from core.evaluation.coco import evaluate_boxes
-from core.exchange.evaluating import ONE, Run, as_one_class
+from core.exchange.evaluating import ONE, Run
 from core.model import Dataset
 
 SIDES = ("ours", "yolo", "both")
@@ -82,14 +84,6 @@ class Learning:
             config=self.config,
         )
 
-    @property
-    def name(self) -> str:
-        """Names the run in the results."""
-        how = "both at once, one thread each" if self.together else "one after the other"
-        return f"{self.classes} class, {self.minutes:g} min, {how}" + (
-            f", seed {self.seed}" if self.seed else ""
-        )
-
 
 def measure_learning(asked: Learning, bench: Bench) -> Row:
     """Train what is not trained yet, then measure every side that is.
@@ -104,7 +98,7 @@ def measure_learning(asked: Learning, bench: Bench) -> Row:
     test = btod(bench.data, "valid") if asked.test else None
     row: Row = {
         "minutes": asked.minutes, "threads": specs[OURS].threads, "together": asked.together,
-        "classes": asked.classes, "seed": asked.seed, "config": list(asked.config),
+        "classes": asked.classes, "seed": asked.seed, "config": told(asked.config),
         "train_slices": len(chosen.slices), "choosing_slices": len(held.slices),
         "choosing_by": held.grouped_by, "test": test.name if test else None, "sides": {},
     }  # fmt: skip
@@ -219,14 +213,3 @@ def _test_rows(found: Run, resamples: int) -> Row:
     if not found.one_class:
         rows["test_any_class"] = figures(by_slice(any_class(found)), resamples)
     return rows
-
-
-def any_class(run: Run) -> Run:
-    """The run with every class taken for the same one."""
-    return replace(
-        run,
-        schema=ONE,
-        one_class=True,
-        truth=tuple([(box, 1) for box, _ in boxes] for boxes in run.truth),
-        found=tuple(as_one_class(row) for row in run.found),
-    )

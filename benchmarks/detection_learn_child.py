@@ -15,7 +15,7 @@ from pathlib import Path
 
 from benchmarks import detection_yolo as yolo
 from benchmarks.detection_data import btod, choosing
-from benchmarks.detection_runs import changes, finished, tell
+from benchmarks.detection_runs import changes, finished, own_cache, tell
 from core.detection.config import TrainConfig
 from core.detection.train import train
 from core.errors import InputError
@@ -108,7 +108,7 @@ def run(spec: Spec) -> None:
     chosen, held = spec.parts()
     config = spec.train_config()
     if spec.side == OURS:
-        train([chosen], config, spec.folder, valid=held, resume=True, progress=tell)
+        train([chosen], own_cache(config, spec.folder), spec.folder, valid=held, resume=True, progress=tell)
         return
     if not yolo.installed():
         raise InputError(yolo.HOW)

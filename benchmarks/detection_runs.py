@@ -23,7 +23,7 @@ from core.errors import InputError
 from core.evaluation.bootstrap import pair
 from core.evaluation.coco import evaluate_boxes
 from core.evaluation.compare import compare
-from core.exchange.evaluating import ONE, Run, run_models
+from core.exchange.evaluating import ONE, Run, as_one_class, run_models
 from core.imaging.pixels import PixelCache
 from core.jobs import CancelToken
 from core.model import Dataset, Detection, LabelSchema
@@ -99,6 +99,11 @@ def changes(given: Sequence[str]) -> dict[str, Any]:
     return found
 
 
+def told(given: Sequence[str]) -> list[str]:
+    """The same texts for a result: of a file its name only."""
+    return [f"{name}={Path(value).name}" for name, _, value in (text.partition("=") for text in given)]
+
+
 def trained(
     part: str, name: str, datasets: Sequence[Dataset], config: TrainConfig, bench: Bench, *,
     valid: Dataset | None = None,
@@ -119,8 +124,16 @@ def trained(
         shutil.rmtree(folder, ignore_errors=True)
     if not finished(folder):
         print(f"{part}: training {name} for {config.budget_minutes:g} minutes", flush=True)
-        train(datasets, config, folder, valid=valid, resume=True, progress=tell)
+        train(datasets, own_cache(config, folder), folder, valid=valid, resume=True, progress=tell)
     return read_trained(folder)
+
+
+def own_cache(config: TrainConfig, folder: Path) -> TrainConfig:
+    """The options with a cache of proposals in the run's own folder.
+
+    Every run pays for its proposals within its minutes, whatever was trained before it.
+    """
+    return config if config.cache is not None else replace(config, cache=folder / "proposals")
 
 
 def finished(folder: Path) -> bool:
@@ -219,6 +232,17 @@ def pooled(runs: Sequence[Run]) -> Run:
         truth=tuple(t for r in runs for t in r.truth),
         found=tuple(f for r in runs for f in r.found),
         unread=sum(r.unread for r in runs),
+    )
+
+
+def any_class(run: Run) -> Run:
+    """The run with every class taken for the same one."""
+    return replace(
+        run,
+        schema=ONE,
+        one_class=True,
+        truth=tuple([(box, 1) for box, _ in boxes] for boxes in run.truth),
+        found=tuple(as_one_class(row) for row in run.found),
     )
 
 
