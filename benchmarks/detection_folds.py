@@ -7,13 +7,14 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from benchmarks.detection_data import FOLDS, btod, deal, numbered
+from benchmarks.detection_masks import mask_lesions, read_mask
 from benchmarks.detection_runs import Bench, Row, any_class, as_row, figures, judge, pooled, trained
 from benchmarks.real_data import by_groups, progression
 from core.detection.card import read_card
 from core.errors import InputError
 from core.evaluation.bootstrap import pair
 from core.evaluation.froc import RATES
-from core.evaluation.lesions import SeriesLesions, lesion_froc
+from core.evaluation.lesions import LesionBoxes, SeriesLesions, lesion_froc
 from core.exchange.evaluating import Run
 from core.model import Dataset
 
@@ -103,8 +104,8 @@ def measure_patients(
 ) -> Row:
     """Progression, leave one patient out: fine-tuned on the five others, and the model as it was.
 
-    By lesion: the true boxes of a series linked, and the detections linked, by the same rule. Intervals draw
-    patients.
+    By lesion: true ones from the masks, and for comparison as linked boxes; the detections linked. Intervals
+    draw patients.
 
     Args:
         bench: Where, with what.
@@ -126,30 +127,28 @@ def measure_patients(
         done = trained("patients", f"without-{patient}", [rest], config, bench)
         tuned.append(_judged(own, done.model, bench))
         as_it_was.append(_judged(own, start.file, bench))
-        rows[patient] = {**done.as_row(), **_patient_row(tuned[-1], link_from)}
+        rows[patient] = {**done.as_row(), **_patient_row(tuned[-1], bench.data, link_from)}
         print(f"patients: {patient}: {rows[patient]}", flush=True)
     return {
         "minutes": minutes, "threads": bench.threads, "seed": seed, "link_from": link_from,
         "start": start.name, "start_digest": start.digest,
-        "tuned": lesion_row(tuned, bench.resamples, link_from),
-        "start_alone": lesion_row(as_it_was, bench.resamples, link_from),
+        "tuned": lesion_row(tuned, bench.data, bench.resamples, link_from),
+        "start_alone": lesion_row(as_it_was, bench.data, bench.resamples, link_from),
         "patients": rows,
     }  # fmt: skip
 
 
-def lesion_row(runs: Sequence[Run], resamples: int, link_from: float = 0.0) -> Row:
-    """Sensitivity by lesion at rates of false boxes per slice, with intervals; by box beside it."""
+def lesion_row(runs: Sequence[Run], data: Path, resamples: int, link_from: float = 0.0) -> Row:
+    """Sensitivity by lesion at rates of false boxes per slice, with intervals; by box beside it.
+
+    True lesions are counted twice: as the masks have them, and as linked boxes.
+    """
     together = pooled(runs)
-    series = linked(together, link_from)
-    points = lesion_froc(series, RATES, resamples=resamples)
+    by_link = linked(together, link_from)
+    by_mask = with_mask_lesions(by_link, together, data)
     return {
-        "lesions": sum(len(s.truth) for s in series),
-        "series": len(series),
-        "slices": sum(s.slices for s in series),
-        "patients": len({s.patient for s in series}),
-        "sensitivity": {
-            f"{p.rate:g}": as_row({"value": p.sensitivity, "ci95": pair(p.ci95)}) for p in points
-        },
+        "by_mask": _points(by_mask, resamples),
+        "by_link": _points(by_link, resamples),
         "by_box": figures(together, resamples),
     }
 
@@ -160,12 +159,44 @@ def linked(run: Run, link_from: float = 0.0) -> tuple[SeriesLesions, ...]:
     return replace(run, found=kept).series
 
 
+def with_mask_lesions(series: Sequence[SeriesLesions], run: Run, data: Path) -> tuple[SeriesLesions, ...]:
+    """The series of progression with the true lesions of its masks.
+
+    Args:
+        series: Of the run, in its order.
+        run: Over whole series of progression, one after another.
+        data: Folder of the public data sets.
+    """
+    folders = dict.fromkeys(s.ref.path.parent.name for s in run.slices)
+    return tuple(
+        replace(one, truth=_masked(one, data / "progression" / name / "mask.nii.gz"))
+        for one, name in zip(series, folders, strict=True)
+    )
+
+
+def _masked(series: SeriesLesions, mask: Path) -> tuple[LesionBoxes, ...]:
+    return mask_lesions(read_mask(mask), {box for lesion in series.truth for box in lesion.boxes})
+
+
+def _points(series: Sequence[SeriesLesions], resamples: int) -> Row:
+    points = lesion_froc(series, RATES, resamples=resamples)
+    return {
+        "lesions": sum(len(s.truth) for s in series),
+        "series": len(series),
+        "slices": sum(s.slices for s in series),
+        "patients": len({s.patient for s in series}),
+        "sensitivity": {
+            f"{p.rate:g}": as_row({"value": p.sensitivity, "ci95": pair(p.ci95)}) for p in points
+        },
+    }
+
+
 def _judged(dataset: Dataset, model: Path, bench: Bench) -> Run:
     return judge(dataset, model, one_class=True, threads=bench.threads)[0]
 
 
-def _patient_row(run: Run, link_from: float) -> Row:
-    series = linked(run, link_from)
+def _patient_row(run: Run, data: Path, link_from: float) -> Row:
+    series = with_mask_lesions(linked(run, link_from), run, data)
     (point,) = lesion_froc(series, [NEEDED_RATE])
     return as_row({"lesions": sum(len(s.truth) for s in series), "sensitivity_at_1": point.sensitivity})
 

@@ -142,17 +142,19 @@ def patients_table(result: _Row) -> str:
     parts = []
     for key, run in _runs(result, "patients"):
         rows = [
-            [name, *(_interval(run[of]["sensitivity"][r]) for r in _RATES)]
+            [f"{name}, {how}", *(_interval(run[of][by]["sensitivity"][r]) for r in _RATES)]
             for name, of in (("fine-tuned on the others", "tuned"), ("as it was", "start_alone"))
+            for how, by in (("lesions of the masks", "by_mask"), ("linked boxes", "by_link"))
         ]
         by_patient = [
             [p, str(of["lesions"]), _figure(of["sensitivity_at_1"])] for p, of in run["patients"].items()
         ]
-        of = run["tuned"]
-        words = f"{of['lesions']} lesions in {of['series']} series ({of['slices']} slices)"
+        of, joined = run["tuned"]["by_mask"], run["tuned"]["by_link"]
+        words = f"{of['lesions']} lesions, {joined['lesions']} by linking their boxes, "
+        words += f"in {of['series']} series of {of['patients']} patients, {of['slices']} slices"
         by_rate = table(["boxes of false lesions a slice", *_RATES], rows)
         parts.append(
-            f"**{key}**\n\n{_lead(run)} {words} of {of['patients']} patients.\n\n{by_rate}\n"
+            f"**{key}**\n\n{_lead(run)} {words}.\n\n{by_rate}\n"
             + table(["patient", "lesions", "sensitivity at 1"], by_patient)
         )
     return _joined(parts)

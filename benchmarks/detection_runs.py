@@ -7,7 +7,7 @@ import hashlib
 import json
 import math
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, get_type_hints
@@ -188,6 +188,14 @@ class Timed:
         found = self._detector.detect(request, cancel=cancel)
         self.milliseconds.append(found.milliseconds)
         return found
+
+    def detect_many(
+        self, requests: Iterable[DetectRequest], *, cancel: CancelToken
+    ) -> Iterator[DetectResult]:
+        """Detect, and keep the times."""
+        for found in self._detector.detect_many(requests, cancel=cancel):
+            self.milliseconds.append(found.milliseconds)
+            yield found
 
 
 def judge(dataset: Dataset, model: Path, *, one_class: bool, threads: int) -> tuple[Run, list[float]]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import os
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
@@ -157,21 +157,16 @@ def measure_series(
     Pixels are decoded beforehand. A series shorter than `slices` is begun anew.
 
     Raises:
-        InputError: This Overread's detector has no `detect_many`.
+        InputError: The batch does not find what single calls find.
     """
     use_cores(threads)
     detector = load_detector(model, threads=threads)
-    detect_many = getattr(detector, "detect_many", None)
-    if detect_many is None:
-        raise InputError(
-            f"{type(detector).__name__} has no detect_many(requests, cancel=…): there is no batch to measure"
-        )
     (series,) = scan([data / SERIES]).series
     cache = PixelCache(PIXEL_BYTES)
     refs = list(itertools.islice(itertools.cycle(series.slices), slices))
     requests = [DetectRequest(ref.key, cache.get(ref)) for ref in refs]
     alone = [detector.detect(r, cancel=CancelToken()) for r in requests]  # warms up too
-    together = list(detect_many(iter(requests), cancel=CancelToken()))
+    together = list(detector.detect_many(iter(requests), cancel=CancelToken()))
     if not (len(alone) == len(together) and all(map(alike, alone, together))):
         raise InputError("detect_many does not find what detect finds; a time for it is worth nothing")
 
@@ -179,8 +174,7 @@ def measure_series(
         return sum(_own_ms(detector, r) for r in requests)
 
     def batch(_: int) -> float:
-        many: Iterator[DetectResult] = detect_many(iter(requests), cancel=CancelToken())
-        return sum(r.milliseconds for r in many)
+        return sum(r.milliseconds for r in detector.detect_many(iter(requests), cancel=CancelToken()))
 
     calls: dict[str, Call[int]] = {"single": one_by_one, "batch": batch}
     wall = paired_times(calls, range(rounds), 1, np.random.default_rng(0)).wall

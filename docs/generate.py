@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-from benchmarks.proposal_report import filled, load_result
+from benchmarks import detection_report, proposal_report
 from core.settings import SETTINGS
 from gui.command_table import COMMANDS
 from gui.commands import key_table
@@ -29,9 +29,14 @@ SETTINGS_INTRO = (
 
 def pages() -> Mapping[Path, str]:
     """Every generated page and its text; of the measured ones only the tables are generated."""
-    proposals = DOCS / "proposals.md"
+    proposals, detection = DOCS / "proposals.md", DOCS / "detection.md"
     return {
-        proposals: filled(proposals.read_text(encoding="utf-8"), load_result()),
+        proposals: proposal_report.filled(
+            proposals.read_text(encoding="utf-8"), proposal_report.load_result()
+        ),
+        detection: detection_report.filled(
+            detection.read_text(encoding="utf-8"), detection_report.load_result()
+        ),
         DOCS / "keys.md": f"{NOTE}# Keys\n\n{key_table(COMMANDS)}",
         DOCS / "settings.md": f"{NOTE}# Settings\n\n{SETTINGS_INTRO}\n\n{settings_table()}",
     }
