@@ -32,6 +32,7 @@ from gui.display import Display
 from gui.engine import Engine
 from gui.panels.findings import FindingsPanel
 from gui.panels.history import HistoryPanel
+from gui.panels.linking import Linker
 from gui.panels.operating_point import OperatingPointPanel
 from gui.panels.worklist import WorklistPanel
 from gui.runner import JobOutcome, JobRunner, Lane
@@ -136,7 +137,7 @@ def build(qt: QApplication, workspace_path: Path, cache: PixelCache | None = Non
     window.add_left("Worklist", WorklistPanel(desk, runner, cache))
     window.add_right(
         {
-            "Findings": FindingsPanel(desk),
+            "Findings": FindingsPanel(desk, Linker(session, runner)),
             "Operating point": OperatingPointPanel(desk),
             "History": HistoryPanel(desk),
         }

@@ -27,13 +27,20 @@ PROGRESS_INTERVAL = 0.05
 class Lane(Enum):
     """Jobs of one lane share its threads.
 
-    READ decodes slices; ENGINE holds the detector, so one thread; LONG is for scans, exports and the
-    supervision of child processes, which must not keep a slice waiting.
+    READ decodes slices; ENGINE holds the detector, so one thread; QUICK is for fractions of a second that a
+    panel waits for; LONG is for scans, exports and the supervision of child processes, which must not keep
+    a slice waiting.
     """
 
-    READ = 2
-    ENGINE = 1
-    LONG = 3
+    READ = ("read", 2)
+    ENGINE = ("engine", 1)
+    QUICK = ("quick", 1)
+    LONG = ("long", 3)
+
+    @property
+    def threads(self) -> int:
+        """How many it has."""
+        return self.value[1]
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +107,7 @@ class JobRunner(QObject):
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self._pools = {
-            lane: ThreadPoolExecutor(lane.value, thread_name_prefix=f"overread-{lane.name.lower()}")
+            lane: ThreadPoolExecutor(lane.threads, thread_name_prefix=f"overread-{lane.value[0]}")
             for lane in Lane
         }
         self._running: dict[int, _Running] = {}
@@ -130,7 +137,7 @@ class JobRunner(QObject):
         title: str = "",
         done: Callable[[JobOutcome[T]], None] | None = None,
     ) -> int:
-        """Run a job; an unfinished one of the same key is cancelled.
+        """Run a job; an unfinished one of the same key is cancelled. Once shut down, nothing is run any more.
 
         Args:
             job: What to run; it holds no Qt object.
@@ -142,8 +149,10 @@ class JobRunner(QObject):
         Returns:
             The job's id.
         """
-        self.cancel(key)
         job_id = next(self._ids)
+        if self._closed:
+            return job_id  # a timer that was set while the window closed
+        self.cancel(key)
         running = _Running(key, title, CancelToken(), None, done)
         self._running[job_id] = running
         if title:

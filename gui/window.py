@@ -106,7 +106,7 @@ class MainWindow(QMainWindow):
             tabs.addTab(panel, title)
         dock = self._dock("Reading", tabs)
         self.addDockWidget(Qt.DockWidgetArea.RightDockWidgetArea, dock)
-        self.resizeDocks([dock], [450], Qt.Orientation.Horizontal)
+        self.resizeDocks([dock], [500], Qt.Orientation.Horizontal)
         return tabs
 
     def _dock(self, title: str, panel: QWidget) -> QDockWidget:

@@ -1,161 +1,38 @@
-"""Findings: the boxes of the series in view, judged and not yet judged, in one table."""
+"""Findings: the boxes of the series in view, judged and not yet judged, under the lesions they belong to."""
 
 from __future__ import annotations
 
-import operator
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Sequence
 
-from PySide6.QtCore import QModelIndex, QObject, Qt, QTimer
-from PySide6.QtGui import QColor
-from PySide6.QtWidgets import QButtonGroup, QHBoxLayout, QLabel, QTableView, QToolButton, QVBoxLayout, QWidget
+from PySide6.QtCore import QModelIndex, Qt, QTimer
+from PySide6.QtWidgets import QButtonGroup, QHBoxLayout, QLabel, QToolButton, QTreeView, QVBoxLayout, QWidget
 
-from core.detection.operating_point import ShownDetection
-from core.edits import SliceRecord
-from core.imaging.geometry import size_mm
-from core.model import Box, LabelSchema, OriginKind, SliceRef
 from gui import actions
-from gui.actions import Desk, detection_id
-from gui.panels.tables import Index, RowsModel, plain_table
-from gui.scene import color_of
+from gui.actions import Desk
+from gui.panels.finding_rows import UNDECIDED, BoxKey, Group, Item, RowsBySlice, items_of
+from gui.panels.finding_tree import FindingsModel
+from gui.panels.linking import Linked, Linker
+from gui.panels.tables import plain_tree
 
-GLYPH = {
-    OriginKind.HUMAN: "✎",
-    OriginKind.MODEL: "✓",
-    OriginKind.PROPOSAL: "✓",
-    OriginKind.INTERPOLATED: "≈",
-    OriginKind.IMPORTED: "↓",
-}
-ORIGIN_TEXT = {
-    OriginKind.HUMAN: "drawn",
-    OriginKind.MODEL: "accepted",
-    OriginKind.PROPOSAL: "snapped",
-    OriginKind.INTERPOLATED: "interpolated",
-    OriginKind.IMPORTED: "imported",
-}
-UNDECIDED = "undecided"
 REFRESH_MS = 30
 """Changes that come closer together are drawn at once."""
 
-Facts = tuple[SliceRef, SliceRecord, tuple[ShownDetection, ...], LabelSchema]
-
-
-@dataclass(frozen=True, slots=True)
-class Row:
-    """One box."""
-
-    index: int
-    box_id: str
-    glyph: str
-    label: str
-    color: str
-    score: str
-    size: str
-    state: str
-
-
-def size_text(box: Box, ref: SliceRef) -> str:
-    """Extent in mm where the spacing is known, else in pixels."""
-    if ref.spacing is None:
-        return f"{box.width:.0f} × {box.height:.0f} px"
-    width, height = size_mm(box, ref.spacing)
-    return f"{width:.1f} × {height:.1f} mm"
-
-
-class RowsBySlice:
-    """The rows of each slice, made again only where something about the slice is different."""
-
-    def __init__(self, desk: Desk) -> None:
-        self._desk = desk
-        self._series_uid = ""
-        self._known: dict[int, tuple[Facts, tuple[Row, ...]]] = {}
-
-    def rows(self) -> list[Row]:
-        """The boxes of the series in view, by slice; annotations, then undecided, then rejected."""
-        series = self._desk.session.current_series
-        if series is None:
-            return []
-        if series.uid != self._series_uid:
-            self._series_uid = series.uid
-            self._known.clear()
-        workspace, engine = self._desk.session.workspace, self._desk.engine
-        annotations, schema = workspace.annotations, workspace.schema
-        rows: list[Row] = []
-        for index, (ref, open_ones) in enumerate(
-            zip(series.slices, engine.undecided_on(series.slices), strict=True)
-        ):
-            record = annotations.on(ref.key)
-            if not open_ones and not record.entries:
-                continue
-            facts = (ref, record, open_ones, schema)
-            known = self._known.get(index)
-            if known is None or not all(map(operator.is_, known[0], facts)):
-                known = self._known[index] = (facts, _rows_of_slice(index, facts))
-            rows += known[1]
-        return rows
-
-
-def _rows_of_slice(index: int, facts: Facts) -> tuple[Row, ...]:
-    ref, record, open_ones, schema = facts
-
-    def row(box_id: str, glyph: str, label_id: int, score: float | None, box: Box, state: str) -> Row:
-        score_text = "" if score is None else f"{score:.2f}"
-        name, color = schema.name_of(label_id), color_of(schema, label_id)
-        return Row(index, box_id, glyph, name, color, score_text, size_text(box, ref), state)
-
-    rows = []
-    for a in record.annotations:
-        edited = a.origin.predicted is not None and a.origin.predicted != a.box
-        state = "corrected" if edited else ORIGIN_TEXT[a.origin.kind]
-        rows.append(row(a.id, GLYPH[a.origin.kind], a.label_id, a.origin.score, a.box, state))
-    for s in open_ones:
-        d = s.detection
-        rows.append(row(detection_id(s.row), "?", d.label_id, d.score, d.box, UNDECIDED))
-    for r in record.rejections:
-        state = f"rejected: {r.reason}" if r.reason else "rejected"
-        rows.append(row(r.id, "✗", r.label_id, r.score, r.box, state))
-    return tuple(rows)
-
-
-class FindingsModel(RowsModel[Row]):
-    """The rows last drawn."""
-
-    COLUMNS = ("Slice", "", "Class", "Score", "Size", "State")
-
-    def __init__(self, desk: Desk, parent: QObject | None = None) -> None:
-        super().__init__(parent)
-        self._by_slice = RowsBySlice(desk)
-
-    def refresh(self) -> None:
-        """Ask again; the table hears of it only where a row is different."""
-        rows = self._by_slice.rows()
-        if rows != self.rows:
-            self.beginResetModel()
-            self.rows = rows
-            self.endResetModel()
-
-    def data(self, index: Index, role: int = Qt.ItemDataRole.DisplayRole) -> Any:  # noqa: ANN401
-        """Text and colour of a cell."""
-        row, column = self.rows[index.row()], index.column()
-        if role == Qt.ItemDataRole.DisplayRole:
-            return (str(row.index + 1), row.glyph, row.label, row.score, row.size, row.state)[column]
-        if role == Qt.ItemDataRole.ToolTipRole:
-            return f"Slice {row.index + 1}: {row.label}, {row.size}, {row.state}"
-        if role == Qt.ItemDataRole.DecorationRole and column == 2:
-            return QColor(row.color)
-        if role == Qt.ItemDataRole.TextAlignmentRole and column in {0, 3, 4}:
-            return Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
-        return None
-
 
 class FindingsPanel(QWidget):
-    """Class buttons and the table of boxes; picking a row goes to its slice."""
+    """Class buttons, and lesions with their boxes; picking a box goes to it, a lesion to its middle slice.
 
-    def __init__(self, desk: Desk) -> None:
+    Pictures of a collection have nothing to do with each other: their boxes stand without lesions.
+    """
+
+    def __init__(self, desk: Desk, linker: Linker) -> None:
         super().__init__()
         self._desk = desk
-        self.model = FindingsModel(desk, self)
-        self.table = self._make_table()
+        self._linker = linker
+        self._rows = RowsBySlice(desk)
+        self._shown_uid = ""
+        self._folded: set[BoxKey] = set()
+        self.model = FindingsModel(self)
+        self.tree = self._make_tree()
         self._classes = QHBoxLayout()
         self._class_group = QButtonGroup(self)
         self._class_group.setExclusive(True)
@@ -164,7 +41,7 @@ class FindingsPanel(QWidget):
         layout = QVBoxLayout(self)
         layout.setContentsMargins(6, 6, 6, 6)
         layout.addLayout(self._classes)
-        layout.addWidget(self.table)
+        layout.addWidget(self.tree, 1)
         layout.addWidget(self.summary)
         self._soon = QTimer(self, singleShot=True, interval=REFRESH_MS)
         self._soon.timeout.connect(self.refresh)
@@ -182,15 +59,21 @@ class FindingsPanel(QWidget):
             signal.connect(self._soon.start)
         session.annotations_changed.connect(lambda _keys: self._soon.start())
         engine.results_changed.connect(lambda _key: self._soon.start())
+        linker.linked.connect(self._linked)
         self._show_classes()
         self.refresh()
 
-    def _make_table(self) -> QTableView:
-        widths = (44, 22, 100, 50, 122, 0)
-        table = plain_table(self.model, "Findings of the series", row_height=24, widths=widths)
+    def _make_tree(self) -> QTreeView:
+        tree = plain_tree(self.model, "Findings of the series", widths=(102, 114, 48, 124, 0))
         # Not currentRowChanged: a row is picked again after scrolling away, and none is when rows vanish.
-        table.clicked.connect(self._picked)
-        return table
+        tree.clicked.connect(self._picked)
+        tree.collapsed.connect(lambda index: self._folded.update(self._keys_below(index)))
+        tree.expanded.connect(lambda index: self._folded.difference_update(self._keys_below(index)))
+        return tree
+
+    def _keys_below(self, index: QModelIndex) -> set[BoxKey]:
+        item = self.model.item_at(index)
+        return {row.key for row in item.rows} if isinstance(item, Group) else set()
 
     def _show_classes(self) -> None:
         schema = self._desk.session.workspace.schema
@@ -226,34 +109,67 @@ class FindingsPanel(QWidget):
             button.setChecked(True)
 
     def refresh(self) -> None:
-        """Draw the rows again where they differ."""
+        """Ask what belongs together, and draw what is known of it."""
         self._soon.stop()
-        self.model.refresh()
-        self._follow()
-        n = len(self.model.rows)
-        open_ones = sum(r.state == UNDECIDED for r in self.model.rows)
-        self.summary.setText(f"{n - open_ones} judged, {open_ones} undecided in this series")
+        series, rows = self._desk.session.current_series, self._rows.rows()
+        if series is not None and series.is_stack and rows:
+            linked = self._linker.ask(series, rows)
+            if linked is not None:
+                self._linked(linked)
+            elif series.uid != self._shown_uid:
+                self._show(series.uid, (), None)  # nothing of the series before stays
+        else:
+            self._show(series.uid if series else "", rows, None)
 
-    def _picked(self, current: QModelIndex) -> None:
+    def _linked(self, answer: Linked) -> None:
         series = self._desk.session.current_series
-        if series is None:
+        if series is None or series.uid != answer.series.uid:
             return
-        row = self.model.rows[current.row()]
+        schema = self._desk.session.workspace.schema
+        items = items_of(answer.rows, answer.lesions, schema)
+        self._show(series.uid, items, len(answer.lesions))
+
+    def _show(self, series_uid: str, items: Sequence[Item], lesions: int | None) -> None:
+        if series_uid != self._shown_uid:
+            self._folded.clear()
+        self._shown_uid = series_uid
+        bar = self.tree.verticalScrollBar()
+        at = bar.value()
+        if self.model.show(items):
+            self._unfold()
+            bar.setValue(at)
+        self._follow()
+        boxes = self.model.rows
+        open_ones = sum(row.state == UNDECIDED for row in boxes)
+        told = f"{len(boxes) - open_ones} judged, {open_ones} undecided in this series"
+        if lesions:
+            told = f"{lesions} lesion{'' if lesions == 1 else 's'}; boxes: {told}"
+        self.summary.setText(told)
+
+    def _unfold(self) -> None:
+        """Everything lies open but what the reader has folded."""
+        folded = [i for i, group in self.model.groups() if any(r.key in self._folded for r in group.rows)]
+        self.tree.expandAll()
+        for index in folded:
+            self.tree.collapse(index)
+
+    def _picked(self, index: QModelIndex) -> None:
+        series, item = self._desk.session.current_series, self.model.item_at(index)
+        if series is None or series.uid != self._shown_uid:
+            return
+        row = item.target if isinstance(item, Group) else item
         self._desk.session.go_to(series.uid, row.index)
         self._desk.session.select(row.box_id)
 
     def _follow(self) -> None:
+        """Mark the line of the selected box, or of its lesion where that is folded."""
         self._check_class()
         place, selected = self._desk.session.place, self._desk.session.selected
-        wanted = next(
-            (
-                i
-                for i, r in enumerate(self.model.rows)
-                if place is not None and r.index == place.index and r.box_id == selected
-            ),
-            -1,
-        )
-        if wanted >= 0:
-            self.table.setCurrentIndex(self.model.index(wanted, 0))
+        index = self.model.index_of((place.index, selected)) if place is not None else QModelIndex()
+        above = index.parent()
+        if above.isValid() and not self.tree.isExpanded(above):
+            index = above
+        if index.isValid():
+            self.tree.setCurrentIndex(index)
         else:
-            self.table.clearSelection()
+            self.tree.clearSelection()

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any, ClassVar, Generic, TypeVar
 
 from PySide6.QtCore import QAbstractItemModel, QAbstractTableModel, QModelIndex, QPersistentModelIndex, Qt
-from PySide6.QtWidgets import QAbstractItemView, QHeaderView, QTableView
+from PySide6.QtWidgets import QAbstractItemView, QHeaderView, QTableView, QTreeView
 
 Index = QModelIndex | QPersistentModelIndex
 RowT = TypeVar("RowT")
@@ -45,21 +45,43 @@ def plain_table(
         widths: Width of each column in pixels; 0 for the one that takes what is left.
     """
     table = QTableView()
-    table.setModel(model)
-    table.setAccessibleName(name)
-    table.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
-    table.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
-    table.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
     table.setShowGrid(False)
     table.setWordWrap(False)
-    table.setTabKeyNavigation(False)
     table.verticalHeader().setVisible(False)
     table.verticalHeader().setDefaultSectionSize(row_height)
-    header = table.horizontalHeader()
+    _set_up(table, model, name)
+    _set_widths(table.horizontalHeader(), widths)
+    return table
+
+
+def plain_tree(model: QAbstractItemModel, name: str, *, widths: Sequence[int]) -> QTreeView:
+    """A table of which some lines have others below them; arguments as of `plain_table`."""
+    tree = QTreeView()
+    tree.setUniformRowHeights(True)
+    tree.setIndentation(16)
+    tree.setExpandsOnDoubleClick(False)  # a click goes somewhere: its second half must not fold
+    _set_up(tree, model, name)
+    _set_widths(tree.header(), widths)
+    tree.header().setSectionsMovable(False)
+    tree.header().setStretchLastSection(False)
+    tree.header().setMinimumSectionSize(20)
+    tree.header().setDefaultAlignment(Qt.AlignmentFlag.AlignCenter)
+    return tree
+
+
+def _set_up(view: QAbstractItemView, model: QAbstractItemModel, name: str) -> None:
+    view.setModel(model)
+    view.setAccessibleName(name)
+    view.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
+    view.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
+    view.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
+    view.setTabKeyNavigation(False)
+
+
+def _set_widths(header: QHeaderView, widths: Sequence[int]) -> None:
     for column, width in enumerate(widths):
         if width:
             header.setSectionResizeMode(column, QHeaderView.ResizeMode.Fixed)
             header.resizeSection(column, width)
         else:
             header.setSectionResizeMode(column, QHeaderView.ResizeMode.Stretch)
-    return table

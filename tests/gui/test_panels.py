@@ -4,14 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import pytest
 from PySide6.QtCore import QModelIndex, QPoint, Qt
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QAbstractButton, QTableView, QTabWidget, QWidget
+from PySide6.QtWidgets import QTableView, QTabWidget, QWidget
 
-from core.detection.base import DetectResult, TraceRow
-from core.model import Box, Catalog, Proposals, Series, SliceRef
-from gui.panels.findings import FindingsPanel
+from core.model import Box
 from gui.panels.history import HistoryPanel
 from gui.panels.operating_point import OperatingPointPanel
 from gui.panels.worklist import WorklistPanel
@@ -28,14 +25,6 @@ def show_tab(hands: Hands, panel: QWidget) -> None:
     assert tabs is not None
     tabs.setCurrentWidget(panel)
     hands.qtbot.wait(5)
-
-
-def findings(hands: Hands) -> FindingsPanel:
-    panel = hands.window.findChild(FindingsPanel)
-    assert panel is not None
-    show_tab(hands, panel)
-    panel.refresh()
-    return panel
 
 
 def worklist(hands: Hands) -> WorklistPanel:
@@ -61,82 +50,6 @@ def click(hands: Hands, table: QTableView, row: int, column: int = 2) -> None:
 
 def current_row(table: QTableView) -> list[int]:
     return [i.row() for i in table.selectionModel().selectedRows()]
-
-
-# -- findings
-
-
-def test_findings_list_every_box_of_the_series(hands: Hands, phantom_folder: Path) -> None:
-    hands.open(phantom_folder)
-    spacing = hands.session.series[0].slices[0].spacing
-    assert spacing is not None
-    hands.go(2)
-    hands.draw(BOX)
-    hands.go(5)
-    hands.detecting(FakeDetector(rows=(("glioma", 0.9, Box(30, 30, 60, 60)),)))
-    hands.detected()
-    hands.press(Qt.Key.Key_Return)
-    rows = texts(findings(hands).table)
-    box = hands.app.workspace.annotations.on(hands.keys[2]).annotations[0].box
-    size = f"{box.width * spacing[1]:.1f} × {box.height * spacing[0]:.1f} mm"
-    assert rows[2] == ["3", "✎", "tumour", "", size, "drawn"]
-    assert rows[3][:2] == ["3", "?"]
-    accepted = [r for r in rows if r[0] == "6"]
-    assert [r[1:4] + r[5:] for r in accepted] == [["✓", "glioma", "0.90", "accepted"]]
-    assert sum(r[5] == "undecided" for r in rows) == 7
-    assert findings(hands).summary.text() == "2 judged, 7 undecided in this series"
-
-
-def test_sizes_are_in_pixels_where_the_spacing_is_unknown(hands: Hands, pictures: Path) -> None:
-    hands.open(pictures)
-    box = hands.draw(BOX).box
-    assert texts(findings(hands).table)[0][4] == f"{box.width:.0f} × {box.height:.0f} px"
-    assert "no spacing: sizes in pixels" in hands.canvas.scene().badges
-
-
-def test_picking_a_finding_goes_there_and_selects_it_each_time(hands: Hands, phantom_folder: Path) -> None:
-    hands.open(phantom_folder)
-    hands.go(3)
-    drawn = hands.draw(BOX)
-    for away in (0, 7):
-        hands.go(away)
-        panel = findings(hands)
-        click(hands, panel.table, 0)
-        hands.shown()
-        assert hands.at == 3
-        assert hands.canvas.scene().selected == drawn.id
-    # And the other way round: selecting on the slice marks the row.
-    hands.session.select("")
-    assert current_row(findings(hands).table) == []
-    hands.click(21, 40)
-    assert current_row(findings(hands).table) == [0]
-
-
-def test_class_buttons_show_and_set_the_class(hands: Hands, phantom_folder: Path) -> None:
-    hands.open(phantom_folder)
-    panel = findings(hands)
-
-    def buttons() -> dict[str, QAbstractButton]:
-        return {b.text(): b for b in panel._class_group.buttons()}
-
-    def pressed() -> str:
-        button = panel._class_group.checkedButton()
-        assert button is not None
-        return button.text()
-
-    assert pressed() == "tumour"
-    hands.push(buttons()["meningioma"])
-    drawn = hands.draw(BOX)
-    schema = hands.app.workspace.schema
-    assert schema.name_of(drawn.label_id) == "meningioma"
-    # With a box selected a button is about that box, and new boxes get what they got.
-    hands.push(buttons()["glioma"])
-    assert schema.name_of(hands.session.record.annotations[0].label_id) == "glioma"
-    assert pressed() == "glioma"
-    hands.session.select("")
-    assert pressed() == "meningioma"
-    hands.press(Qt.Key.Key_1, CTRL)
-    assert pressed() == "tumour"
 
 
 # -- history
@@ -260,51 +173,3 @@ def test_operating_point_widgets_follow_what_is_so(hands: Hands, phantom_folder:
     assert hands.at == before
     QTest.keyClick(panel.score, Qt.Key.Key_Tab)
     assert panel.overlap.hasFocus()
-
-
-# -- thousands of pictures
-
-MANY = 1500
-
-
-@pytest.fixture
-def many(hands: Hands, tmp_path: Path) -> Hands:
-    """A collection of many pictures, each with a result of two predictions and many regions."""
-    refs = tuple(
-        SliceRef(f"raster:{i:032x}#0", tmp_path / f"{i}.png", 0, 256, 256, "folder:x") for i in range(MANY)
-    )
-    hands.engine.set_ahead(False)
-    hands.engine.set_point(min_score=0.5)
-    hands.detecting(FakeDetector())
-    boxes = tuple(Box(x, y, x + 20.0, y + 20.0) for x in range(0, 200, 20) for y in range(0, 200, 10))
-    trace = tuple(TraceRow(i, 1, max(0.9 - 0.3 * i, 0.01), b) for i, b in enumerate(boxes))
-    for ref in refs:
-        result = DetectResult(ref.key, "fake@1", (), Proposals(boxes, (0.5,) * len(boxes)), trace)
-        hands.engine._results["fake@1", ref.key] = result
-    catalog = Catalog((Series("folder:x", "folder:x", "", "x", refs, is_stack=False),))
-    hands.session._found("many", catalog)
-    findings(hands)
-    return hands
-
-
-def test_the_operating_point_reaches_all_of_many_pictures(many: Hands) -> None:
-    panel = findings(many)
-    many.engine.set_point(min_score=0.7)
-    key = many.session.current_slice_key
-    assert [len(shown) for shown in many.engine.undecided_on(many.session.series[0].slices[:2])] == [1, 2]
-    assert len(many.engine.undecided(key)) == 1  # the slice in view at once, the others soon
-    many.until(lambda: len(panel.model.rows) == MANY)
-    assert panel.summary.text() == f"0 judged, {MANY} undecided in this series"
-
-
-def test_results_that_come_together_are_drawn_together(
-    hands: Hands, phantom_folder: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    hands.open(phantom_folder)
-    panel = findings(hands)
-    drawn: list[int] = []
-    monkeypatch.setattr(panel.model, "refresh", lambda: drawn.append(1))
-    for _ in range(50):
-        hands.engine.results_changed.emit(hands.keys[0])
-    hands.qtbot.wait(80)
-    assert len(drawn) == 1

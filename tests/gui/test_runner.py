@@ -116,3 +116,13 @@ def test_nothing_is_delivered_after_shutting_down(qtbot: QtBot) -> None:
     assert runner.shut_down()
     qtbot.wait(20)
     assert outcomes == []
+
+
+def test_nothing_is_run_after_the_end(qtbot: QtBot) -> None:
+    runner = JobRunner()
+    assert runner.shut_down()
+    ran: list[int] = []
+    runner.submit(lambda _progress, _cancel: ran.append(1), key="late", lane=Lane.QUICK)
+    qtbot.wait(20)
+    assert ran == []
+    assert not runner.busy("late")
