@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import shlex
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -44,6 +45,7 @@ from core.settings import home
 
 BUILD = Path(__file__).resolve().parents[1] / "build"
 QUICK = ("time", "series", "memory")
+_CLASSES = {"one": "one class", "all": "all classes"}
 # Not told in a command: they do not change what is measured, or are folders of one machine.
 _UNTOLD = {"data", "work", "out", "only", "fresh"}
 
@@ -171,8 +173,9 @@ def write_result(path: Path, part: str, row: Row) -> None:
 
 def run_key(part: str, row: Row) -> str:
     """What tells the runs of a part from one another."""
-    words = [str(row[name]) for name in ("set", "start", "classes") if name in row]
-    words += [f"{row['minutes']:g} min"]
+    words = [str(row[name]) for name in ("set", "start") if name in row]
+    words += [_CLASSES[row["classes"]]] if "classes" in row else []
+    words.append(f"{row['minutes']:g} min")
     if part == "finetune":
         words.append(f"{row['boxes']} boxes")
     if row.get("together"):
@@ -191,7 +194,7 @@ def command(parser: argparse.ArgumentParser, options: argparse.Namespace, part: 
         words.append(f"--{name.replace('_', '-')}")
         if value is not True:
             listed = told(value) if name == "config" else value if isinstance(value, list) else [value]
-            words += [v.name if isinstance(v, Path) else str(v) for v in listed]
+            words += [shlex.quote(v.name if isinstance(v, Path) else str(v)) for v in listed]
     return " ".join(words)
 
 

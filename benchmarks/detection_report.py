@@ -186,7 +186,15 @@ def variant_table(result: _Row, part: str) -> str:
             gain = _gain(of["difference"]) if "difference" in of else ""
             rows.append([name, *_ap(of), any_class, gain, f"{of['epochs']:.0f}", spread_text(of["ms"], 1)])
         first = next(iter(run["rows"]))
-        head = ["", "AP50", "AP50-95", "any class AP50", f"AP50 less {first}'s", "epochs", "ms a slice"]
+        head = [
+            "",
+            "AP50",
+            "AP50-95",
+            "any class AP50",
+            f"AP50 less that of “{first}”",
+            "epochs",
+            "ms a slice",
+        ]
         words = f"Trained on {run['train']}; judged on {run['check']}."
         parts.append(f"**{key}**\n\n{_lead(run)} {words}\n\n{table(head, rows)}")
     return _joined(parts)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import os
 import time
@@ -191,9 +192,15 @@ _CORES = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") els
 
 
 def use_cores(threads: int) -> None:
-    """Keep this process on so many cores, and torch and OpenCV at as many threads."""
-    if _CORES:
-        os.sched_setaffinity(0, set(_CORES[-threads:]))
+    """Keep this process on so many cores, and torch and OpenCV at as many threads.
+
+    Threads that run already keep the cores they were begun with, so each is moved by itself.
+    """
+    tasks = Path("/proc/self/task")
+    running = [int(task.name) for task in tasks.iterdir()] if tasks.is_dir() else [0]
+    for task in running if _CORES else ():
+        with contextlib.suppress(ProcessLookupError):  # a thread may have ended meanwhile
+            os.sched_setaffinity(task, set(_CORES[-threads:]))
     yolo.set_threads(threads)
 
 

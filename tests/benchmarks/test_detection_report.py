@@ -128,7 +128,7 @@ def test_variants_are_told_beside_the_first() -> None:
     row = {**AP, "epochs": 12.0, "ms": spread(20.0)}
     rows = {"base": {**row, "any_class": {**AP, "ap50": 0.95}}, "other": {**row, "difference": GAIN}}
     text = variant_table({"ablation": runs(train="some: 9 slices", check="others", rows=rows)}, "ablation")
-    assert "AP50 less base's" in text
+    assert "AP50 less that of “base”" in text
     assert (
         "| base | .900 (.800–.950) | .600 (.500–.700) | .950 (.800–.950) |  | 12 | 20.0 (20.0–20.0) |" in text
     )
@@ -151,13 +151,13 @@ def options(*given: str) -> tuple[argparse.ArgumentParser, argparse.Namespace]:
 
 
 def test_a_command_tells_what_differs_and_no_folder() -> None:
-    given = ("--only", "learn", "--minutes", "9", "--without-test", "--start", "/somewhere/m.safetensors")
+    given = ("--only", "learn", "--minutes", "9", "--without-test", "--start", "/some where/my m.safetensors")
     told = detection.command(
         *options(*given, "--config", "init_from=/home/a/b.safetensors", "--fresh"), "learn"
     )
     assert told == (
         "python -m benchmarks.detection --only learn --minutes 9.0 --config init_from=b.safetensors "
-        "--without-test --start m.safetensors"
+        "--without-test --start 'my m.safetensors'"
     )
 
 
@@ -182,6 +182,13 @@ def test_runs_stay_beside_one_another(tmp_path: Path) -> None:
     written = json.loads(path.read_text())["runs"]
     assert written["btod, 20 min"]["rows"] == {"base": {"ap50": 0.8}, "other": {"ap50": 0.9}}
     assert list(written) == ["btod, 20 min", "btod, 20 min, seed 3"]
+
+
+def test_runs_are_told_apart_by_what_was_asked_for() -> None:
+    learn = {"classes": "all", "minutes": 55.0, "together": True, "config": ["width=0.5"]}
+    assert detection.run_key("learn", learn) == "all classes, 55 min, both at once, width=0.5"
+    finetune = {"start": "first", "minutes": 3.0, "boxes": 100}
+    assert detection.run_key("finetune", finetune) == "first, 3 min, 100 boxes"
 
 
 def test_a_quick_result_replaces_the_one_before(tmp_path: Path) -> None:
