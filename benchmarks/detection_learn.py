@@ -89,7 +89,7 @@ def measure_learning(asked: Learning, bench: Bench) -> Row:
     """Train what is not trained yet, then measure every side that is.
 
     Raises:
-        TrainingError: A side's process failed; the message ends with what it said last.
+        TrainingError: A side's process failed (the message ends with what it said last), or there is none.
     """
     specs = {side: asked.spec(side, bench) for side in (OURS, PEER)}
     _train([specs[side] for side in asked.sides], together=asked.together, fresh=bench.fresh)
@@ -109,6 +109,8 @@ def measure_learning(asked: Learning, bench: Bench) -> Row:
     if specs[PEER].done and yolo.installed():
         row["sides"][PEER], peer = _peer(specs[PEER], held, test, bench, one_class=one_class)
         runs |= {PEER: peer} if peer else {}
+    if not row["sides"]:
+        raise TrainingError("neither side has been trained, so there is nothing to tell")
     if len(runs) == 2:
         row["difference"] = difference(by_slice(runs[OURS]), by_slice(runs[PEER]), bench.resamples)
     return row
