@@ -9,9 +9,9 @@ from PySide6.QtWidgets import QButtonGroup, QHBoxLayout, QLabel, QToolButton, QT
 
 from gui import actions
 from gui.actions import Desk
-from gui.panels.finding_rows import UNDECIDED, BoxKey, Group, Item, RowsBySlice, items_of
+from gui.panels.finding_rows import UNDECIDED, BoxKey, Group, Item, RowsBySlice
 from gui.panels.finding_tree import FindingsModel
-from gui.panels.linking import Linked, Linker
+from gui.panels.linking import Linked, Linker, Question
 from gui.panels.tables import plain_tree
 
 REFRESH_MS = 30
@@ -112,24 +112,21 @@ class FindingsPanel(QWidget):
         """Ask what belongs together, and draw what is known of it."""
         self._soon.stop()
         series, rows = self._desk.session.current_series, self._rows.rows()
-        if series is not None and series.is_stack and rows:
-            linked = self._linker.ask(series, rows)
+        if series is not None and series.is_stack:
+            linked = self._linker.ask(Question(series, rows, self._desk.session.workspace.schema))
             if linked is not None:
                 self._linked(linked)
             elif series.uid != self._shown_uid:
-                self._show(series.uid, (), None)  # nothing of the series before stays
+                self._show(series.uid, (), 0)  # nothing of the series before stays
         else:
-            self._show(series.uid if series else "", rows, None)
+            self._show(series.uid if series else "", rows, 0)
 
     def _linked(self, answer: Linked) -> None:
         series = self._desk.session.current_series
-        if series is None or series.uid != answer.series.uid:
-            return
-        schema = self._desk.session.workspace.schema
-        items = items_of(answer.rows, answer.lesions, schema)
-        self._show(series.uid, items, len(answer.lesions))
+        if series is not None and series.uid == answer.question.series.uid:
+            self._show(series.uid, answer.items, answer.lesions)
 
-    def _show(self, series_uid: str, items: Sequence[Item], lesions: int | None) -> None:
+    def _show(self, series_uid: str, items: Sequence[Item], lesions: int) -> None:
         if series_uid != self._shown_uid:
             self._folded.clear()
         self._shown_uid = series_uid

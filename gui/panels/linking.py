@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from PySide6.QtCore import QObject, Signal
 
 from core.jobs import CancelToken, Progress
-from core.model import Series
-from core.review.lesions import ReadLesion, read_lesions
-from gui.panels.finding_rows import Row, marked_boxes
+from core.model import LabelSchema, Series
+from core.review.lesions import read_lesions
+from gui.panels.finding_rows import Item, Row, items_of, marked_boxes
 from gui.runner import JobOutcome, JobRunner, Lane, error_text
 from gui.session import Session
 
@@ -17,18 +17,33 @@ KEY = "link"
 
 
 @dataclass(frozen=True, slots=True)
-class Linked:
-    """The boxes of a series, and how they belong together.
+class Question:
+    """What is to be linked.
 
     Attributes:
-        series: The series.
-        rows: Its boxes as they were.
-        lesions: Of these boxes; none where they could not be linked.
+        series: A stack.
+        rows: Its boxes.
+        schema: Their classes.
     """
 
     series: Series
     rows: tuple[Row, ...]
-    lesions: tuple[ReadLesion, ...]
+    schema: LabelSchema
+
+
+@dataclass(frozen=True, slots=True)
+class Linked:
+    """How the boxes of a series belong together.
+
+    Attributes:
+        question: Which boxes.
+        items: What to list; the boxes alone where they could not be linked.
+        lesions: How many lesions.
+    """
+
+    question: Question
+    items: tuple[Item, ...]
+    lesions: int
 
 
 class Linker(QObject):
@@ -45,21 +60,15 @@ class Linker(QObject):
         self._session = session
         self._runner = runner
         self._answer: Linked | None = None
-        self._wanted: tuple[Series, tuple[Row, ...]] | None = None
-        self._at_work: tuple[Series, tuple[Row, ...]] | None = None
+        self._wanted: Question | None = None
+        self._at_work: Question | None = None
 
-    def ask(self, series: Series, rows: tuple[Row, ...]) -> Linked | None:
-        """The answer where it is known; None where `linked` will bring it.
-
-        Args:
-            series: A stack.
-            rows: Its boxes.
-        """
-        answer = self._answer
-        if answer is not None and answer.series == series and answer.rows == rows:
+    def ask(self, question: Question) -> Linked | None:
+        """The answer where it is known; None where `linked` will bring it."""
+        if self._answer is not None and self._answer.question == question:
             self._wanted = None
-            return answer
-        self._wanted = (series, rows)
+            return self._answer
+        self._wanted = question
         self._next()
         return None
 
@@ -68,21 +77,22 @@ class Linker(QObject):
         if question is None or self._at_work is not None:
             return
         self._wanted, self._at_work = None, question
-        series, rows = question
 
-        def job(progress: Progress, cancel: CancelToken) -> tuple[ReadLesion, ...]:
-            return read_lesions(series.slices, marked_boxes(rows, len(series.slices)))
+        def job(progress: Progress, cancel: CancelToken) -> Linked:
+            slices = question.series.slices
+            lesions = read_lesions(slices, marked_boxes(question.rows, len(slices)))
+            return Linked(question, items_of(question.rows, lesions, question.schema), len(lesions))
 
         self._runner.submit(job, key=KEY, lane=Lane.QUICK, done=self._arrived)
 
-    def _arrived(self, outcome: JobOutcome[tuple[ReadLesion, ...]]) -> None:
-        assert self._at_work is not None
-        (series, rows), self._at_work = self._at_work, None
+    def _arrived(self, outcome: JobOutcome[Linked]) -> None:
+        question, self._at_work = self._at_work, None
+        assert question is not None
         if outcome.error is not None:
             self._session.said.emit("error", error_text(outcome.error))
-        # Also without a result: the boxes themselves are to be listed whatever happened.
-        self._answer = Linked(series, rows, outcome.result or ())
-        if self._wanted == (series, rows):
+        # Also without a result: the boxes are to be listed whatever happened.
+        self._answer = outcome.result or Linked(question, question.rows, 0)
+        if self._wanted == question:
             self._wanted = None  # asked again while it was at work
         self._next()
         self.linked.emit(self._answer)

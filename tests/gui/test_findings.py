@@ -303,6 +303,21 @@ def test_a_long_linking_keeps_nobody_waiting(hands: Hands, phantom_folder: Path,
     assert all(name.startswith("overread-quick") for name in held.threads)
 
 
+def test_a_box_that_is_gone_by_the_time_it_is_linked_does_not_stay(
+    hands: Hands, phantom_folder: Path, held: Held
+) -> None:
+    hands.open(phantom_folder)
+    panel = panel_of(hands)
+    hands.draw(BOX)
+    panel.refresh()
+    hands.press(Qt.Key.Key_Z, CTRL)
+    panel.refresh()
+    held.gate.set()
+    hands.until(lambda: not hands.app.runner.busy(KEY))
+    assert lines(panel) == []
+    assert panel.summary.text() == "0 judged, 0 undecided in this series"
+
+
 def test_the_lesions_of_a_series_out_of_view_are_not_shown(
     hands: Hands, phantom_folder: Path, tmp_path: Path, held: Held
 ) -> None:
