@@ -194,6 +194,20 @@ def test_evaluate_writes_figures(pictures: Path, model: Path, tmp_path: Path) ->
     assert list(read(out)["per_class"]) == ["tumour"]
 
 
+def test_evaluate_counts_by_lesion_where_the_slices_are_a_series(
+    series: Path, pictures: Path, model: Path, tmp_path: Path
+) -> None:
+    read_series = workspace_with_a_reading(series, tmp_path / "w.overread")
+    told = {}
+    for name, data in (("series", read_series), ("pictures", pictures)):
+        words = ["evaluate", str(data), "--model", str(model), "--classes", "one", "--resamples", "0"]
+        assert main([*words, "--out", str(tmp_path / name)]) == 0
+        told[name] = read(tmp_path / name)["lesions"]
+    counts = {k: told["series"][k] for k in ("n_lesions", "n_series", "n_slices", "n_groups")}
+    assert counts == {"n_lesions": 1, "n_series": 1, "n_slices": 2, "n_groups": 1}
+    assert told["pictures"] is None
+
+
 def test_evaluate_compares_two_models(pictures: Path, model: Path, tmp_path: Path) -> None:
     out, copy = tmp_path / "e.json", tmp_path / "copy.safetensors"
     shutil.copy(model, copy)
