@@ -17,6 +17,10 @@ HOTTEST = 20.0
 _GOLDEN = (math.sqrt(5.0) - 1.0) / 2.0
 _STEPS = 60  # leaves 1e-12 of the range
 _EDGE = 1e-7  # a score of 0 or 1 has no log-odds
+_PRIOR = 1.0
+_NEWTON_STEPS = 60
+_LONGEST_STEP = 1.0
+_LEAST_SCALE = 0.05
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,14 +80,19 @@ class Calibration:
 
 def calibration(pairs: Compared) -> Calibration:
     """Calibration of all detections, each matched to true boxes of its own class at IoU .5."""
-    labels = set(pairs.labels) | {d.label_id for found in pairs.found for d in found}
-    rankings = [rank(pairs, label, AT_HALF) for label in sorted(labels)]
-    scores = np.concatenate([np.zeros(0), *(r.scores for r in rankings)])
-    hits = np.concatenate([np.zeros(0, dtype=np.bool_), *(r.hits[0] for r in rankings)])
+    scores, hits = scored_hits(pairs)
     temperature = fit_temperature(scores, hits)
     bins = reliability(scores, hits)
     after = reliability(at_temperature(scores, temperature), hits)
     return Calibration(bins, expected_error(bins), temperature, expected_error(after))
+
+
+def scored_hits(pairs: Compared) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+    """(D,) scores of all detections, and whether each finds a true box of its own class at IoU .5."""
+    labels = set(pairs.labels) | {d.label_id for found in pairs.found for d in found}
+    rankings = [rank(pairs, label, AT_HALF) for label in sorted(labels)]
+    scores = np.concatenate([np.zeros(0), *(r.scores for r in rankings)])
+    return scores, np.concatenate([np.zeros(0, dtype=np.bool_), *(r.hits[0] for r in rankings)])
 
 
 def reliability(scores: NDArray[np.float64], hits: NDArray[np.bool_], bins: int = BINS) -> tuple[Bin, ...]:
@@ -109,6 +118,50 @@ def expected_error(bins: tuple[Bin, ...]) -> float:
     total = sum(b.count for b in bins)
     distance = sum(b.count * abs(b.score - b.hit_rate) for b in bins if b.count)
     return distance / total if total else math.nan
+
+
+@dataclass(frozen=True, slots=True)
+class ScoreScale:
+    """A monotone map of scores: their log-odds times `scale`, plus `shift` (Platt 1999).
+
+    A temperature alone cannot help where all scores are too high: .5 stays .5.
+
+    Attributes:
+        scale: Above 0, so that the order of scores stays.
+        shift: Log-odds.
+    """
+
+    scale: float = 1.0
+    shift: float = 0.0
+
+    def apply(self, scores: NDArray[np.float64]) -> NDArray[np.float64]:
+        """The scores on the new scale."""
+        return np.asarray(1.0 / (1.0 + np.exp(-(self.scale * _log_odds(scores) + self.shift))))
+
+
+def fit_scale(scores: NDArray[np.float64], hits: NDArray[np.bool_]) -> ScoreScale:
+    """The scale on which the scores explain the hits best; the given one where nothing can be learnt.
+
+    Newton's method on the negative log-likelihood, which is convex. Few detections pull little: a prior worth
+    about one detection holds the scale near 1 and the shift near 0.
+
+    Args:
+        scores: (D,) in [0, 1].
+        hits: (D,) whether each is right.
+    """
+    if not hits.any() or hits.all():
+        return ScoreScale()
+    odds = _log_odds(scores)
+    inputs = np.stack([odds, np.ones_like(odds)], axis=1)
+    start = np.array([1.0, 0.0])
+    at = start.copy()
+    for _ in range(_NEWTON_STEPS):
+        said = 1.0 / (1.0 + np.exp(-inputs @ at))
+        slope = inputs.T @ (said - hits) + _PRIOR * (at - start)
+        curve = (inputs * (said * (1.0 - said))[:, None]).T @ inputs + _PRIOR * np.eye(2)
+        step = np.linalg.solve(curve, slope)
+        at = at - step * min(1.0, _LONGEST_STEP / float(np.abs(step).max() + _EDGE))
+    return ScoreScale(max(_LEAST_SCALE, float(at[0])), float(at[1]))
 
 
 def at_temperature(scores: NDArray[np.float64], temperature: float) -> NDArray[np.float64]:

@@ -9,9 +9,11 @@ from hypothesis import strategies as st
 
 from core.evaluation.calibration import (
     HOTTEST,
+    ScoreScale,
     at_temperature,
     calibration,
     expected_error,
+    fit_scale,
     fit_temperature,
     reliability,
 )
@@ -95,3 +97,27 @@ def test_without_detections_there_is_no_figure() -> None:
     result = calibration(compared([[(Box(0, 0, 5, 5), 1)]], [[]]))
     assert math.isnan(result.error)
     assert result.as_dict()["error"] is None
+
+
+def test_a_scale_and_a_shift_are_found_again() -> None:
+    """Where scores are all too high a temperature cannot help: .5 stays .5."""
+    scores, hits = _honest()
+    wrong = ScoreScale(0.5, 1.5).apply(scores)
+    found = fit_scale(wrong, hits)
+    assert found.scale == pytest.approx(2.0, rel=0.05)
+    assert found.shift == pytest.approx(-3.0, rel=0.05)
+    assert expected_error(reliability(found.apply(wrong), hits)) < 0.01
+    assert expected_error(reliability(at_temperature(wrong, fit_temperature(wrong, hits)), hits)) > 0.05
+
+
+@given(st.lists(st.tuples(st.floats(0, 1), st.booleans()), max_size=30))
+def test_a_scale_never_changes_the_order(rows: list[tuple[float, bool]]) -> None:
+    scores, hits = np.array([r[0] for r in rows]), np.array([r[1] for r in rows], dtype=np.bool_)
+    after = fit_scale(scores, hits).apply(scores)
+    assert ((after >= 0) & (after <= 1)).all()
+    assert (np.diff(after[np.argsort(scores)]) >= 0).all()
+
+
+@pytest.mark.parametrize("hits", [[], [True], [False, False]])
+def test_no_scale_where_nothing_can_be_learnt(hits: list[bool]) -> None:
+    assert fit_scale(np.full(len(hits), 0.3), np.array(hits, dtype=np.bool_)) == ScoreScale()
