@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Annotated, Literal
 
+import numpy as np
 import typer
+from numpy.typing import NDArray
 
 from core import __version__
 from core.cli_support import (
@@ -112,16 +114,12 @@ def propose(
     proposer, cancel = make_proposer(method, limit), CancelToken()
     if proposer.name != method:
         tell(f"numba is missing or does not fit the installed numpy: {proposer.name} stands in for {method}.")
-    cache = PixelCache(CACHE_BYTES)
-
-    def run(series: Series, index: int) -> dict[str, object]:
-        image = cache.get(series.slices[index])
+    images = []
+    for series, index, image in _each_slice(paths, "Proposing"):
         start = time.perf_counter()
         found = proposer.propose(image, cancel=cancel)
         ms = (time.perf_counter() - start) * 1000
-        return image_row(series, index, milliseconds=ms, proposals=found)
-
-    images = _each_slice(paths, "Proposing", run)
+        images.append(image_row(series, index, milliseconds=ms, proposals=found))
     write_json({"model": None, "method": proposer.name, "images": images}, out)
 
 
@@ -135,23 +133,23 @@ def detect(
 ) -> None:
     """Run a model on every slice, and link what it finds across the slices of a series."""
     entry = find_model(model)
-    detector, cancel, cache = load(entry), CancelToken(), PixelCache(CACHE_BYTES)
+    detector = load(entry)
+    images: list[dict[str, object]] = []
+    order: list[tuple[Series, int]] = []
     found: dict[str, tuple[Series, dict[int, list[Detection]]]] = {}
 
-    def run(series: Series, index: int) -> dict[str, object]:
-        ref = series.slices[index]
-        result = detector.detect(DetectRequest(ref.key, cache.get(ref)), cancel=cancel)
+    def requests() -> Iterator[DetectRequest]:
+        for series, index, pixels in _each_slice(paths, "Detecting"):
+            order.append((series, index))
+            yield DetectRequest(series.slices[index].key, pixels)
+
+    for result in detector.detect_many(requests(), cancel=CancelToken()):
+        series, index = order[len(images)]
         kept = [d for d in result.detections if d.score >= min_score]
         found.setdefault(series.uid, (series, {}))[1][index] = kept
-        return image_row(
-            series,
-            index,
-            milliseconds=result.milliseconds,
-            proposals=result.proposals if proposals_too else None,
-            detections=kept,
-        )
-
-    images = _each_slice(paths, "Detecting", run)
+        proposals = result.proposals if proposals_too else None
+        row = image_row(series, index, milliseconds=result.milliseconds, proposals=proposals, detections=kept)
+        images.append(row)
     described = {
         "name": entry.name,
         "identity": detector.identity,
@@ -162,29 +160,26 @@ def detect(
     write_json({"model": described, "images": images, "findings": findings}, out)
 
 
-def _each_slice(
-    paths: Sequence[Path], title: str, run: Callable[[Series, int], dict[str, object]]
-) -> list[dict[str, object]]:
-    """Run on every slice; one that cannot be read costs a line on stderr.
+def _each_slice(paths: Sequence[Path], title: str) -> Iterator[tuple[Series, int, NDArray[np.float32]]]:
+    """Every slice with its pixels; one that cannot be read costs a line on stderr.
 
     Raises:
         InputError: Not one slice could be read.
     """
-    catalog = open_all(paths)
-    total, rows = slice_count(catalog.series), []
+    catalog, cache = open_all(paths), PixelCache(CACHE_BYTES)
+    total, done, read = slice_count(catalog.series), 0, 0
     with progress_bar(title) as progress:
-        done = 0
         for series in catalog.series:
             for index, ref in enumerate(series.slices):
                 try:
-                    rows.append(run(series, index))
+                    yield series, index, cache.get(ref)
+                    read += 1
                 except UnreadableFile as error:
                     tell(f"left out: {error}")
                 done += 1
                 progress(done, total, ref.path.name)
-    if not rows:
+    if not read:
         raise InputError("Not one slice could be read; the lines above say why.")
-    return rows
 
 
 @app.command()

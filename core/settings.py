@@ -66,7 +66,7 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("view.theme", "dark", "Colours of the window.", choices=("dark", "light")),
     Setting("cache.pixels_mb", 512, "Memory for decoded slices, in MiB.", 32, 16384),
     Setting("engine.ahead", True, "Detect on the series ahead of the reader."),
-    Setting("engine.min_score", 0.7, "Predictions below this score are hidden.", 0.0, 1.0),
+    Setting("engine.min_score", 0.3, "Predictions below this score are hidden.", 0.0, 1.0),
     Setting("engine.nms_iou", 0.4, "Overlap above which the weaker prediction is dropped.", 0.0, 1.0),
     Setting("train.minutes", 10.0, "Time budget of a training run, in minutes.", 0.1, 1440.0),
 )

@@ -17,7 +17,7 @@ from typing import Any
 from core.errors import ModelDamaged, ModelNotFound
 
 METADATA_KEY = "overread_card"
-_FORMAT = 1
+_FORMAT = 2
 _LONGEST_HEADER = 64 << 20
 
 
@@ -64,6 +64,8 @@ class ModelCard:
         limits: What it was never tested on, in words.
         parameters: How many numbers the network has.
         minutes: Training time.
+        calibration: "scale" and "shift" of the scores' log-odds (evaluation.calibration.ScoreScale), fitted
+            on the held-out slices, and what came of it there: "bins" of score and hit rate.
         digest: SHA-256 over the card without this field and all weights.
         format: Version of this layout.
     """
@@ -81,6 +83,7 @@ class ModelCard:
     limits: tuple[str, ...] = ()
     parameters: int = 0
     minutes: float = 0.0
+    calibration: Mapping[str, Any] = field(default_factory=dict)
     digest: str = ""
     format: int = _FORMAT
 
@@ -99,6 +102,11 @@ class ModelCard:
             plain = json.loads(text)
             if plain["format"] > _FORMAT:
                 raise ValueError(f"its format {plain['format']} is newer than this Overread knows")
+            if plain["format"] < _FORMAT:
+                raise ValueError(
+                    f"it was made by an earlier Overread (format {plain['format']}), whose network differs; "
+                    "train it again on the same data"
+                )
             known = {f.name for f in fields(cls)}
             plain = {k: v for k, v in plain.items() if k in known}
             plain["classes"] = tuple(str(c) for c in plain["classes"])
@@ -228,6 +236,7 @@ def _markdown(card: ModelCard) -> str:
     ]
     rows += ["", f"Split: {card.split or 'not stated'}.", "", "## Measured", ""]
     rows += [f"- {name}: {_figure(value)}" for name, value in card.figures.items()] or ["Nothing yet."]
+    rows += _reliability(card.calibration)
     rows += ["", "## Not tested", ""]
     rows += [f"- {text}" for text in card.limits] or ["Not stated."]
     rows += [
@@ -244,6 +253,27 @@ def _markdown(card: ModelCard) -> str:
 def _cell(text: str) -> str:
     """A text from elsewhere as it can stand in a table."""
     return " ".join(text.split()).replace("|", "\\|")
+
+
+def _reliability(calibration: Mapping[str, Any]) -> list[str]:
+    """Scores against hits on the held-out slices, as a table with bars."""
+    bins = [b for b in calibration.get("bins", ()) if b["count"]]
+    if not bins:
+        return []
+    rows = [
+        "",
+        "## Scores",
+        "",
+        "Of the held-out detections scored so, how many are right (IoU 0.5, right class):",
+        "",
+        "| score | detections | mean score | right | |",
+        "|---|---|---|---|---|",
+    ]
+    for b in bins:
+        bar = "█" * round(20 * b["hit_rate"])
+        mean, right = f"{b['score']:.2f}", f"{b['hit_rate']:.2f}"
+        rows.append(f"| {b['low']:.1f} to {b['high']:.1f} | {b['count']} | {mean} | {right} | {bar} |")
+    return rows
 
 
 def _figure(value: object) -> str:

@@ -39,6 +39,7 @@ class TrainConfig:
         seed: Of the split, the weights, the order and the augmentation.
         batch: Slices per step.
         regions: Regions sampled per slice.
+        transplants: Share of the slices that are shown with a lesion of another slice put in.
         learning_rate: At its peak.
         weight_decay: AdamW's.
         valid_share: Share of the groups held out where no validation set is given.
@@ -47,7 +48,7 @@ class TrainConfig:
         pretrained: torchvision ResNet weights (safetensors) for the trunk.
         init_from: A model of ours to go on from.
         precision: "float32", "bfloat16" for the forward pass, or "auto": bfloat16 where the processor has it.
-        threads: Threads for torch; 0 leaves torch's choice.
+        threads: Threads in all; 0 for one per core.
         cache: Folder for cached proposals; None for Overread's own.
         name: Name on the model card.
     """
@@ -61,7 +62,8 @@ class TrainConfig:
     epochs: int | None = None
     seed: int = 0
     batch: int = 8
-    regions: int = 64
+    regions: int = 96
+    transplants: float = 0.5
     learning_rate: float = 1e-3
     weight_decay: float = 0.02
     valid_share: float = 0.15
@@ -87,6 +89,8 @@ class TrainConfig:
             raise InputError(f"image_size {self.image_size} is not a multiple of 32")
         if self.budget_minutes <= 0 or self.batch < 2 or self.regions < 4:
             raise InputError("budget_minutes must be above 0, batch at least 2, regions at least 4")
+        if not 0.0 <= self.transplants <= 1.0:
+            raise InputError(f"transplants {self.transplants} is not within 0 … 1")
 
     def as_dict(self) -> dict[str, object]:
         """Plain values, for a card or a checkpoint. Paths become their names: a folder may name a person."""

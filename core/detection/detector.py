@@ -4,31 +4,42 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass, replace
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from safetensors import SafetensorError
-from safetensors.torch import load_file
 
 from core import boxes as bx
 from core.detection.base import DetectRequest, DetectResult, TraceRow
 from core.detection.card import ModelCard, file_hash, verify_model
 from core.detection.inference import Judged, judge_twice, suppress
-from core.detection.network import Network, NetworkSpec, build_network
+from core.detection.network import Embedding, Network, NetworkSpec, build_network
 from core.detection.regions import judged_proposer, to_working
 from core.detection.validate import LEAST_SCORE, NMS_IOU
+from core.detection.weights import has_bfloat16, load_weights, ready_to_judge
 from core.errors import ModelDamaged, ModelMismatch
+from core.evaluation.calibration import ScoreScale
 from core.jobs import CancelToken
 from core.model import Box, Detection, LabelSchema, Proposals
-from core.proposals.base import Proposer
+from core.proposals.base import Proposer, check_slice
 from core.proposals.normalise import NORMALISATION, normalise
 
 _HASH_LENGTH = 12
-_HEADER_TENSORS = ("score.weight", "score.bias", "regress.weight", "regress.bias")
+# Slices that go through the trunk together in a batch run.
+_TOGETHER = 4
+
+
+@dataclass(frozen=True, slots=True)
+class _Begun:
+    """A slice whose regions are being found."""
+
+    request: DetectRequest
+    proposals: Future[Proposals]
 
 
 class RcnnDetector:
@@ -51,6 +62,10 @@ class RcnnDetector:
         self._proposer = proposer
         self._nms_iou = nms_iou
         self._size = int(card.network["image_size"])
+        known = card.calibration
+        self._scores = ScoreScale(known["scale"], known["shift"]) if known else ScoreScale()
+        self._dtype = next(network.parameters()).dtype
+        self._aside = ThreadPoolExecutor(1, thread_name_prefix="propose")
         self._label_ids = tuple(range(1, len(card.classes) + 1))
 
     @property
@@ -85,7 +100,7 @@ class RcnnDetector:
         self._label_ids = tuple(c.id for c in found if c is not None)
 
     def detect(self, request: DetectRequest, *, cancel: CancelToken) -> DetectResult:
-        """Run on one slice.
+        """Run on one slice; regions are found on one core while the trunk runs on another.
 
         Raises:
             Cancelled: The token was set.
@@ -93,36 +108,96 @@ class RcnnDetector:
         """
         start = time.perf_counter()
         cancel.check()
-        proposals = request.proposals
-        if proposals is None:
-            proposals = self._proposer.propose(request.image, cancel=cancel)
-            # Results are kept for every slice; regions take megabytes, and ten milliseconds to find again.
-            proposals = replace(proposals, regions=None)
-        judged = self._judge(request.image, proposals, cancel)
+        (result,) = self._finished(self._begun([request], cancel), start, cancel)
+        return result
+
+    def detect_many(
+        self, requests: Iterable[DetectRequest], *, cancel: CancelToken
+    ) -> Iterator[DetectResult]:
+        """Run on slices in turn, a few through the trunk at once while regions of the next are found.
+
+        The numbers are those of `detect`, up to rounding. A result's time is its share of its batch.
+
+        Raises:
+            Cancelled: The token was set.
+            InputError: A slice is not a two-dimensional, non-empty array.
+        """
+        waiting = iter(requests)
+        begun = self._begun(list(islice(waiting, _TOGETHER)), cancel)
+        while begun:
+            start = time.perf_counter()
+            following = self._begun(list(islice(waiting, _TOGETHER)), cancel)
+            yield from self._finished(begun, start, cancel)
+            begun = following
+
+    def _begun(self, requests: Sequence[DetectRequest], cancel: CancelToken) -> list[_Begun]:
+        return [_Begun(r, self._aside.submit(self._proposals, r, cancel)) for r in requests]
+
+    def _proposals(self, request: DetectRequest, cancel: CancelToken) -> Proposals:
+        if request.proposals is not None:
+            return request.proposals
+        found = self._proposer.propose(request.image, cancel=cancel)
+        # Results are kept for every slice; regions take megabytes, and ten milliseconds to find again.
+        return replace(found, regions=None)
+
+    def _finished(self, begun: Sequence[_Begun], start: float, cancel: CancelToken) -> list[DetectResult]:
+        requests = [b.request for b in begun]
+        try:
+            for request in requests:
+                check_slice(request.image)
+            embedding, scales = self._embed([r.image for r in requests])
+            judged = [
+                self._judge(embedding.only(i), scales[i], requests[i], b.proposals.result(), cancel)
+                for i, b in enumerate(begun)
+            ]
+        finally:
+            # Whatever happened, no thread keeps an image.
+            wait([b.proposals for b in begun])
+        milliseconds = (time.perf_counter() - start) * 1000.0 / len(begun)
+        return [
+            self._result(r, b.proposals.result(), j, milliseconds)
+            for r, b, j in zip(requests, begun, judged, strict=True)
+        ]
+
+    @torch.inference_mode()
+    def _embed(self, images: Sequence[NDArray[np.float32]]) -> tuple[Embedding, list[float]]:
+        """The slices through the trunk, and working pixels per pixel of each."""
+        working = [to_working(normalise(image), self._size) for image in images]
+        batch = torch.from_numpy(np.stack([w for w, _ in working])).unsqueeze(1).to(self._dtype)
+        embedding = self._network.embed(batch.contiguous(memory_format=torch.channels_last))
+        return embedding, [scale for _, scale in working]
+
+    @torch.inference_mode()
+    def _judge(
+        self,
+        embedding: Embedding,
+        scale: float,
+        request: DetectRequest,
+        proposals: Proposals,
+        cancel: CancelToken,
+    ) -> Judged:
+        cancel.check()
+        rows, columns = request.image.shape
+        regions = torch.from_numpy((bx.to_array(proposals.boxes) * scale).astype(np.float32))
+        judged = judge_twice(
+            self._network, embedding, regions, columns * scale, rows * scale, check=cancel.check
+        )
+        return replace(
+            judged,
+            boxes=bx.clip(judged.boxes / scale, columns, rows),
+            scores=self._scores.apply(judged.scores),
+            first_scores=self._scores.apply(judged.first_scores),
+        )
+
+    def _result(
+        self, request: DetectRequest, proposals: Proposals, judged: Judged, milliseconds: float
+    ) -> DetectResult:
         kept, by = suppress(judged, self._nms_iou)
         detections = tuple(
             self._detection(judged, proposals, int(i)) for i in kept if judged.scores[i] >= LEAST_SCORE
         )
         trace = tuple(self._trace(judged, int(by[i]), i) for i in range(len(by)))
-        milliseconds = (time.perf_counter() - start) * 1000.0
         return DetectResult(request.slice_key, self.identity, detections, proposals, trace, milliseconds)
-
-    @torch.inference_mode()
-    def _judge(self, image: NDArray[np.float32], proposals: Proposals, cancel: CancelToken) -> Judged:
-        if not proposals.boxes:
-            return Judged(np.zeros((0, 4)), np.zeros(0, dtype=np.int64), np.zeros(0), np.zeros(0))
-        rows, columns = image.shape
-        working, scale = to_working(normalise(image), self._size)
-        batch = torch.from_numpy(working)[None, None].contiguous(memory_format=torch.channels_last)
-        embedding = self._network.embed(batch)
-        cancel.check()
-        regions = torch.from_numpy((bx.to_array(proposals.boxes) * scale).astype(np.float32))
-        judged = judge_twice(
-            self._network, embedding, regions, columns * scale, rows * scale, check=cancel.check
-        )
-        return Judged(
-            bx.clip(judged.boxes / scale, columns, rows), judged.classes, judged.scores, judged.first_scores
-        )
 
     def _detection(self, judged: Judged, proposals: Proposals, index: int) -> Detection:
         label = int(judged.classes[index])
@@ -146,15 +221,21 @@ class RcnnDetector:
 
 
 def load_detector(
-    file: Path, *, name: str | None = None, threads: int | None = None, proposer: Proposer | None = None
+    file: Path,
+    *,
+    name: str | None = None,
+    threads: int | None = None,
+    proposer: Proposer | None = None,
+    precision: str = "auto",
 ) -> RcnnDetector:
     """A detector from a model file.
 
     Args:
         file: The .safetensors file.
         name: Name to go by; None for the card's.
-        threads: Threads for torch (process-wide); None leaves them.
+        threads: Threads for torch (process-wide); None for half of the cores: the other half finds regions.
         proposer: Finds regions; None for the method the model was trained with.
+        precision: "float32", "bfloat16", or "auto": bfloat16 where the processor computes in it.
 
     Raises:
         ModelNotFound: There is no such file.
@@ -166,64 +247,14 @@ def load_detector(
             f"{file}: was trained on grey levels scaled as {card.normalisation!r}; this Overread knows "
             f"{NORMALISATION!r}. Use the Overread it was made with."
         )
-    if threads:
-        torch.set_num_threads(min(threads, os.cpu_count() or threads))
+    cores = os.cpu_count() or 1
+    torch.set_num_threads(min(threads or max(1, cores // 2), cores))
     try:
         network = build_network(NetworkSpec(**card.network))
     except Exception as error:
         raise ModelDamaged(f"{file}: its card describes no network that is known here ({error}).") from error
     load_weights(network, file, card.classes)
-    network.eval().requires_grad_(False)
-    network = network.to(memory_format=torch.channels_last)
+    half = has_bfloat16() if precision == "auto" else precision == "bfloat16"
+    network = ready_to_judge(network, half=half)
     identity = f"{name or card.name}@{file_hash(file)[:_HASH_LENGTH]}"
     return RcnnDetector(network, card, identity, proposer or judged_proposer(card.proposer))
-
-
-def load_weights(network: Network, file: Path, classes: Sequence[str], *, partly: bool = False) -> None:
-    """Fill a network from a model file.
-
-    Args:
-        network: To be filled.
-        file: The model.
-        classes: Classes of the network in output order.
-        partly: Take the heads' outputs class by class, by name; a class the file lacks stays as it is.
-
-    Raises:
-        ModelNotFound: There is no such file.
-        ModelDamaged: Not a sound model.
-        ModelMismatch: Sound, but of another shape.
-    """
-    card = verify_model(file)
-    try:
-        weights = {k: v.float() if v.is_floating_point() else v for k, v in load_file(file).items()}
-    except (SafetensorError, OSError) as error:
-        raise ModelDamaged(f"{file}: the weights cannot be read ({error}).") from error
-    if partly and tuple(classes) != card.classes:
-        weights = _heads_by_name(network, weights, classes, card.classes)
-    own = network.state_dict()
-    wrong = [k for k, v in own.items() if k not in weights or weights[k].shape != v.shape]
-    if wrong:
-        raise ModelMismatch(
-            f"{file}: its weights do not fit this network ({wrong[0]} and {len(wrong) - 1} more differ). "
-            "Use the same architecture, depth and width."
-        )
-    network.load_state_dict({k: weights[k] for k in own})
-
-
-def _heads_by_name(
-    network: Network, weights: dict[str, torch.Tensor], classes: Sequence[str], given: Sequence[str]
-) -> dict[str, torch.Tensor]:
-    merged = dict(weights)
-    own = network.state_dict()
-    for key in _HEADER_TENSORS:
-        first = 1 if key.startswith("score") else 0
-        rows = 1 if key.startswith("score") else 4
-        mine = own[key].clone()
-        mine[:first] = weights[key][:first]
-        for index, name in enumerate(classes):
-            if name in given:
-                source = first + list(given).index(name) * rows
-                target = first + index * rows
-                mine[target : target + rows] = weights[key][source : source + rows]
-        merged[key] = mine
-    return merged

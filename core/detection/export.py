@@ -32,6 +32,7 @@ def export_model(
     config: TrainConfig,
     plan: Plan,
     figures: Mapping[str, float],
+    calibration: Mapping[str, object],
     out: Path,
     unread: int,
 ) -> TrainResult:
@@ -57,6 +58,7 @@ def export_model(
             v.numel() for k, v in weights.items() if "running_" not in k and "num_batches" not in k
         ),
         minutes=round(figures.get("minutes", 0.0), 2),
+        calibration=calibration,
     )
     path = out / MODEL_FILE
     card = write_model(path, weights, card)

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from core import boxes as bx
 from core.detection.coder import decode
-from core.detection.network import Network
+from core.detection.network import Embedding, Network
 
 # Only the most promising regions are worth the second look.
 SECOND_LOOK = 100
@@ -58,7 +58,7 @@ def clip_boxes(boxes: Tensor, width: float, height: float) -> Tensor:
 @torch.inference_mode()
 def judge_twice(
     network: Network,
-    embedding: Tensor,
+    embedding: Embedding,
     regions: Tensor,
     width: float,
     height: float,
@@ -93,13 +93,13 @@ def judge_twice(
 
 
 def _in_portions(
-    network: Network, embedding: Tensor, regions: Tensor, check: Callable[[], None]
+    network: Network, embedding: Embedding, regions: Tensor, check: Callable[[], None]
 ) -> tuple[Tensor, Tensor]:
     parts = []
     for part in torch.split(regions, network.portion):
         check()
         parts.append(network.judge(embedding, [part]))
-    return torch.cat([p[0] for p in parts]), torch.cat([p[1] for p in parts])
+    return torch.cat([p[0] for p in parts]).float(), torch.cat([p[1] for p in parts]).float()
 
 
 def suppress(judged: Judged, threshold: float) -> tuple[NDArray[np.int64], NDArray[np.int64]]:

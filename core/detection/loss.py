@@ -1,4 +1,4 @@
-"""The training loss: cross-entropy on sampled regions, smooth L1 on the regressed ones, at both looks."""
+"""The training loss: cross-entropy on regions and smooth L1 on boxes, at both looks; and the lesion map's."""
 
 from __future__ import annotations
 
@@ -10,14 +10,17 @@ from torch.nn import functional
 
 from core.detection.coder import encode
 from core.detection.inference import regressed
-from core.detection.network import Network
+from core.detection.lesion_map import lesion_loss
+from core.detection.network import STRIDE, Network
 from core.detection.sampling import Targets, Truth, assign
+
+_LESION_SHARE = 0.5
 
 
 def batch_loss(
     network: Network, images: Tensor, regions: Sequence[Tensor], truths: Sequence[Truth]
-) -> tuple[Tensor, Tensor]:
-    """Classification and regression loss of a batch.
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Classification, regression and lesion-map loss of a batch; the last is 0 for plain R-CNN.
 
     The second look judges where the first one moved the regions, as inference does; no gradient flows
     through the moved corners.
@@ -38,7 +41,9 @@ def batch_loss(
         again = torch.split(moved, [len(r) for r in regions])
     logits, deltas = network.judge(embedding, again)
     second = look_loss(logits.float(), deltas.float(), again, truths)
-    return (first[0] + second[0]) / 2, (first[1] + second[1]) / 2
+    drawn = embedding.lesions
+    lesions = images.new_zeros(()) if drawn is None else lesion_loss(drawn.float(), truths, STRIDE)
+    return (first[0] + second[0]) / 2, (first[1] + second[1]) / 2, _LESION_SHARE * lesions
 
 
 def look_loss(
@@ -47,7 +52,11 @@ def look_loss(
     """Loss of one look, both parts per sampled region."""
     targets = _joined([assign(r, t) for r, t in zip(regions, truths, strict=True)])
     boxes = torch.cat(list(regions))
-    classification = functional.cross_entropy(logits, targets.labels, ignore_index=-1)
+    counted = int((targets.labels >= 0).sum())
+    # A mean over nothing would be NaN: a part of a batch may hold slices without a single region.
+    classification = functional.cross_entropy(logits, targets.labels, ignore_index=-1, reduction="sum") / max(
+        1, counted
+    )
     rows = torch.nonzero(targets.regressed).flatten()
     chosen = deltas[rows, targets.matched[rows] - 1]
     wanted = encode(boxes[rows], targets.boxes[rows])

@@ -15,12 +15,15 @@ from torch.nn import functional
 from torchvision.ops import roi_align
 
 from core.detection.resnet import ResNet
+from core.detection.roi import align
 from core.errors import InputError
 
 ARCHITECTURES = ("fast-rcnn", "rcnn")
-_STRIDE = 8
-# One sample a cell: torchvision's backward pass runs on one core; four took half of the time.
-_SAMPLES = 1
+STRIDE = 8
+# The head sees a quarter of the region's side beyond each edge: an edge is known by both of its sides.
+_MARGIN = 0.25
+# A network that has seen nothing expects about one cell in twenty to lie in a lesion.
+_BACKGROUND_BIAS = 3.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +57,28 @@ class NetworkSpec:
         return asdict(self)
 
 
+@dataclass(frozen=True, slots=True)
+class Embedding:
+    """What is computed once per slice and shared by its regions.
+
+    Attributes:
+        maps: (N, C, h, w); for plain R-CNN the images themselves.
+        context: (N, D) the slice as a whole; D is 0 for plain R-CNN.
+        lesions: (N, K + 1, h, w) logits of what each cell of the map lies in, background first; None for
+            plain R-CNN.
+    """
+
+    maps: Tensor
+    context: Tensor
+    lesions: Tensor | None = None
+
+    def only(self, index: int) -> Embedding:
+        """That of one slice."""
+        part = slice(index, index + 1)
+        lesions = None if self.lesions is None else self.lesions[part]
+        return Embedding(self.maps[part], self.context[part], lesions)
+
+
 class Network(nn.Module):
     """Judges regions of a batch of slices. Boxes are in working-image pixels."""
 
@@ -61,11 +86,11 @@ class Network(nn.Module):
     # How many regions are judged before a cancel is looked for.
     portion = 1024
 
-    def embed(self, images: Tensor) -> Tensor:
+    def embed(self, images: Tensor) -> Embedding:
         """What is computed once per slice, of (N, 1, S, S) normalised pixels."""
         raise NotImplementedError
 
-    def judge(self, embedding: Tensor, regions: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
+    def judge(self, embedding: Embedding, regions: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
         """Scores and regression of regions.
 
         Args:
@@ -96,37 +121,65 @@ class Pyramid(nn.Module):
 
 
 class FastRcnn(Network):
-    """ResNet, pyramid, RoIAlign, two fully connected layers, class scores and class-specific regression."""
+    """ResNet, pyramid, lesion map, RoIAlign, two fully connected layers, scores, class-specific regression.
+
+    The lesion map says of every cell what it lies in. Its loss teaches the trunk at all cells of a slice,
+    where the heads learn from a few dozen regions only; the heads see its probability of any lesion.
+    """
 
     def __init__(self, spec: NetworkSpec) -> None:
         super().__init__()
         self.spec = spec
         self.trunk = ResNet(spec.depth, spec.width)
         self.pyramid = Pyramid(self.trunk.channels[1:], spec.pyramid)
-        self.fc1 = nn.Linear(spec.pyramid * spec.pool * spec.pool, spec.hidden)
+        self.lesions = nn.Conv2d(spec.pyramid, spec.classes + 1, 1)
+        seen = (spec.pyramid + 1) * spec.pool * spec.pool
+        self.fc1 = nn.Linear(seen, spec.hidden)
+        self.context = nn.Linear(self.trunk.channels[-1], spec.hidden, bias=False)
+        self.place = nn.Linear(4, spec.hidden, bias=False)
         self.fc2 = nn.Linear(spec.hidden, spec.hidden)
         self.score = nn.Linear(spec.hidden, spec.classes + 1)
         self.regress = nn.Linear(spec.hidden, spec.classes * 4)
         _start_small(self.score, self.regress)
+        nn.init.normal_(self.lesions.weight, std=0.01)
+        bias = torch.zeros(spec.classes + 1)
+        bias[0] = _BACKGROUND_BIAS
+        self.lesions.bias = nn.Parameter(bias)
 
-    def embed(self, images: Tensor) -> Tensor:
-        """The shared map of stride 8."""
-        merged: Tensor = self.pyramid(self.trunk(images)[1:])
-        return merged
+    def embed(self, images: Tensor) -> Embedding:
+        """The shared map of stride 8, its lesion map, and the slice as a whole."""
+        maps = self.trunk(images)
+        merged = self.pyramid(maps[1:])
+        lesions = self.lesions(merged)
+        # Of any class: the heads' shape must not depend on the classes, so that a model can learn new ones.
+        lesion = 1.0 - lesions.softmax(dim=1)[:, :1]
+        shared = torch.cat([merged, lesion.to(merged.dtype)], dim=1)
+        return Embedding(shared, self.context(maps[-1].mean(dim=(2, 3))), lesions)
 
-    def judge(self, embedding: Tensor, regions: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
+    def judge(self, embedding: Embedding, regions: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
         """RoIAlign and the head."""
-        pooled = roi_align(
-            embedding,
-            list(regions),
-            output_size=self.spec.pool,
-            spatial_scale=1.0 / _STRIDE,
-            sampling_ratio=_SAMPLES,
-            aligned=True,
-        )
-        hidden = functional.relu(self.fc1(pooled.flatten(1)))
+        # Gradients of many regions meet in a cell: half precision would round them away.
+        maps = embedding.maps.float() if self.training else embedding.maps
+        pooled = align(maps, [widened(r, _MARGIN) for r in regions], self.spec.pool, STRIDE)
+        sizes = torch.tensor([len(r) for r in regions], device=pooled.device)
+        whole = embedding.context.repeat_interleave(sizes, dim=0)
+        place = _place(torch.cat(list(regions)), self.spec.image_size).to(pooled.dtype)
+        hidden = functional.relu(self.fc1(pooled.flatten(1)) + whole + self.place(place))
         hidden = functional.relu(self.fc2(hidden))
         return self.score(hidden), self.regress(hidden).unflatten(1, (self.spec.classes, 4))
+
+
+def widened(regions: Tensor, share: float) -> Tensor:
+    """Boxes with a margin of that share of their sides at each edge."""
+    margin = (regions[:, 2:] - regions[:, :2]) * share
+    return torch.cat([regions[:, :2] - margin, regions[:, 2:] + margin], dim=1)
+
+
+def _place(regions: Tensor, size: int) -> Tensor:
+    """Centre (-1 … 1 across the image) and logarithm of the sides (in images) of (R, 4) boxes."""
+    unit = regions / size
+    sides = (unit[:, 2:] - unit[:, :2]).clamp(min=0.01)
+    return torch.cat([unit[:, :2] + unit[:, 2:] - 1.0, sides.log()], dim=1)
 
 
 class PlainRcnn(Network):
@@ -144,19 +197,16 @@ class PlainRcnn(Network):
         self.regress = nn.Linear(self.trunk.channels[-1], spec.classes * 4)
         _start_small(self.score, self.regress)
 
-    def embed(self, images: Tensor) -> Tensor:
+    def embed(self, images: Tensor) -> Embedding:
         """Nothing is shared: the images themselves."""
-        return images
+        return Embedding(images, images.new_zeros(len(images), 0))
 
-    def judge(self, embedding: Tensor, regions: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
+    def judge(self, embedding: Embedding, regions: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
         """Crop, resize, trunk, heads."""
-        wide = [torch.cat([r[:, :2] - m, r[:, 2:] + m], 1) for r in regions for m in [self._margin(r)]]
-        crops = roi_align(embedding, wide, output_size=self.spec.crop, sampling_ratio=2, aligned=True)
+        wide = [widened(r, self._CONTEXT) for r in regions]
+        crops = roi_align(embedding.maps, wide, output_size=self.spec.crop, sampling_ratio=2, aligned=True)
         hidden = self.trunk(crops)[-1].mean(dim=(2, 3))
         return self.score(hidden), self.regress(hidden).unflatten(1, (self.spec.classes, 4))
-
-    def _margin(self, regions: Tensor) -> Tensor:
-        return (regions[:, 2:] - regions[:, :2]) * self._CONTEXT
 
 
 def build_network(spec: NetworkSpec) -> Network:

@@ -17,9 +17,10 @@ FOREGROUND_IOU = 0.5
 # Near misses are background to the classifier, but are regressed: the second look then sees a better box.
 REGRESSED_IOU = 0.3
 _IGNORED_IOU = 0.2
-_FOREGROUND_SHARE = 0.3
-_NEAR_SHARE = 0.4
+_FOREGROUND_SHARE = 0.25
+_NEAR_SHARE = 0.25
 _JITTERED = 24
+_SAME = 0.999
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +55,7 @@ class Truth:
 def sample_regions(
     rng: np.random.Generator, truth: Truth, proposals: bx.Boxes, count: int, size: float
 ) -> NDArray[np.float32]:
-    """Draw `count` regions: about a third foreground, the rest background, near misses and rejections first.
+    """Draw `count` regions: a quarter foreground, a quarter near misses and rejections, the rest elsewhere.
 
     Foreground comes from the true boxes, jittered copies of them, and proposals that overlap them. A slice
     without true boxes gives background only.
@@ -79,8 +80,11 @@ def sample_regions(
     is_near = (overlap >= 0.1) | emphasised
     near = np.flatnonzero(usable & (overlap < FOREGROUND_IOU) & is_near)
     far = np.flatnonzero(usable & (overlap < FOREGROUND_IOU) & ~is_near)
+    wanted = round(count * _NEAR_SHARE)
     chosen = [_draw(rng, foreground, round(count * _FOREGROUND_SHARE))]
-    chosen.append(_draw(rng, near, round(count * _NEAR_SHARE)))
+    # What a reader took the trouble to reject is always among them.
+    chosen.append(_draw(rng, np.flatnonzero(usable & (_best_overlap(pool, truth.hard) > _SAME)), wanted))
+    chosen.append(_draw(rng, np.setdiff1d(near, chosen[-1]), wanted - len(chosen[-1])))
     chosen.append(_draw(rng, far, count - sum(len(c) for c in chosen)))
     return pool[np.concatenate(chosen)].astype(np.float32)
 

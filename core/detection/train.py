@@ -9,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from core.detection.atomic import write_whole
+from core.detection.calibrate import calibrated
 from core.detection.checkpoint import has_checkpoint, remove_checkpoint
 from core.detection.config import Load, TrainConfig, TrainResult
 from core.detection.duplicates import set_apart
@@ -87,9 +88,10 @@ def train(
     repeats = [*config.repeat, *([1] * len(sources))]
     repeated = [s for s in samples for _ in range(repeats[s.source])]
     trainer.fit(repeated, held, out / METRICS_FILE, progress, token)
-    result = export_model(
-        trainer.best_weights(), spec, config, plan, trainer.figures(), out, len(unread) + len(held_unread)
-    )
+    weights = trainer.best_weights()
+    scores = calibrated(weights, spec, held, token)
+    left_out = len(unread) + len(held_unread)
+    result = export_model(weights, spec, config, plan, trainer.figures(), scores, out, left_out)
     trainer.forget_checkpoint()
     progress(1, 1, "Model written", **result.metrics)
     return result

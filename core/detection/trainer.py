@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import json
 import math
+import os
 import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -28,12 +29,14 @@ from core.detection.checkpoint import (
     write_checkpoint,
 )
 from core.detection.config import TrainConfig
-from core.detection.detector import load_weights
+from core.detection.gradients import PARTS, Batch, Gradients
 from core.detection.loss import batch_loss
 from core.detection.network import Network, NetworkSpec, build_network
 from core.detection.samples import Sample
-from core.detection.sampling import Truth, sample_regions
+from core.detection.sampling import sample_regions
+from core.detection.transplant import Transplants
 from core.detection.validate import validate
+from core.detection.weights import has_bfloat16, load_weights
 from core.errors import InputError, TrainingDiverged, TrainingError
 from core.jobs import CancelToken, Progress
 
@@ -46,9 +49,8 @@ _REPORT_STEPS = 10
 # Validation may take about this share of the time.
 _VALIDATION_SHARE = 0.1
 _LARGEST_GRADIENT = 5.0
-
-Batch = tuple[Tensor, list[Tensor], list[Truth]]
-"""Images (B, 1, S, S), regions per slice, truth per slice."""
+# A run ends early where so much of it has passed without a better check.
+_PATIENCE = 0.35
 
 
 @dataclass(slots=True)
@@ -61,9 +63,18 @@ class _Position:
     seconds: float = 0.0
     prepared_at: float = 0.0
     best_ap50: float = -1.0
+    best_fraction: float = 0.0
     last_loss: float = math.nan
     validated_at: float = 0.0
     validation_seconds: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class _Means:
+    """What a run's steps are made with."""
+
+    transplants: Transplants
+    gradients: Gradients
 
 
 def start_network(spec: NetworkSpec, config: TrainConfig, classes: Sequence[str]) -> Network:
@@ -73,8 +84,7 @@ def start_network(spec: NetworkSpec, config: TrainConfig, classes: Sequence[str]
         InputError: The given weights do not fit.
         ModelError: `init_from` is not a sound model.
     """
-    if config.threads:
-        torch.set_num_threads(config.threads)
+    torch.set_num_threads(max(1, (config.threads or os.cpu_count() or 1) // PARTS))
     torch.manual_seed(config.seed)
     network = build_network(spec)
     if config.pretrained is not None:
@@ -105,7 +115,6 @@ class Trainer:
         self._optimizer = _optimizer(network, config)
         self._folder = folder
         self._half = _uses_half(config.precision)
-        self._pieces = 1
         self._at = _Position()
         self._best: dict[str, Tensor] = {}
         self._best_figures: dict[str, float] = {}
@@ -153,17 +162,19 @@ class Trainer:
         self._at.prepared_at = self._at.prepared_at or self._elapsed()
         if self._at.validation_seconds == 0.0:
             self._at.validation_seconds = 0.08 * len(held)
-        with metrics.open("a", encoding="utf-8") as log:
+        transplants = Transplants(samples, self._config.transplants)
+        with metrics.open("a", encoding="utf-8") as log, Gradients(self._network, self._loss) as gradients:
+            means = _Means(transplants, gradients)
             while not self._finished(len(samples)):
-                self._epoch(samples, log, progress, cancel)
+                self._epoch(samples, means, log, progress, cancel)
                 if not self._finished(len(samples)) and self._validation_is_due():
-                    self._validate(held, log, progress, cancel)
+                    self._validate(held, len(samples), log, progress, cancel)
             if self._at.step == 0:
                 raise TrainingError(
                     f"the budget of {self._config.budget_minutes:g} minutes was used up by reading slices "
                     "and finding proposals. These are cached now: run again, or give more minutes."
                 )
-            self._validate(held, log, progress, cancel)
+            self._validate(held, len(samples), log, progress, cancel)
 
     def best_weights(self) -> dict[str, Tensor]:
         """The averaged weights that did best on the held-out slices."""
@@ -204,32 +215,35 @@ class Trainer:
         return 1.0 if by_clock >= 1.0 else done
 
     def _finished(self, samples: int) -> bool:
-        return self._fraction(samples) >= 1.0
+        done = self._fraction(samples)
+        return done >= 1.0 or done - self._at.best_fraction > _PATIENCE
 
-    def _epoch(self, samples: Sequence[Sample], log: TextIO, progress: Progress, cancel: CancelToken) -> None:
+    def _epoch(
+        self, samples: Sequence[Sample], means: _Means, log: TextIO, progress: Progress, cancel: CancelToken
+    ) -> None:
         order = np.random.default_rng([self._config.seed, self._at.epoch]).permutation(len(samples))
         steps = _steps(len(samples), self._config.batch)
         while self._at.offset < steps and not self._finished(len(samples)):
             cancel.check()
             batch = order[self._at.offset :: steps]
-            classification, regression, rate = self._step([samples[i] for i in batch], len(samples))
+            row = self._step([samples[i] for i in batch], means, len(samples))
             if self._at.step % _REPORT_STEPS == 0:
-                row = {"loss": self._at.last_loss, "class": classification, "box": regression, "rate": rate}
-                self._report(row, log, progress)
+                self._report({"loss": self._at.last_loss, **row}, log, progress)
             if time.monotonic() - self._saved > _CHECKPOINT_SECONDS:
                 self._checkpoint()
         if self._at.offset >= steps:
             self._at.epoch += 1
             self._at.offset = 0
 
-    def _step(self, samples: Sequence[Sample], total: int) -> tuple[float, float, float]:
+    def _step(self, samples: Sequence[Sample], means: _Means, total: int) -> dict[str, float]:
         at, config = self._at, self._config
         rng = np.random.default_rng([config.seed, 1, at.epoch, at.offset])
         rate = config.learning_rate * _rate_factor(at.step, self._fraction(total))
         for group in self._optimizer.param_groups:
             group["lr"] = rate
-        classification, regression = self._gradients(make_batch(samples, config.regions, rng))
-        value = classification + regression
+        grafted = [means.transplants.apply(sample, rng) for sample in samples]
+        parts = means.gradients.compute(make_batch(grafted, config.regions, rng))
+        value = sum(parts)
         if not math.isfinite(value):
             raise TrainingDiverged(
                 f"the loss became {value} at step {at.step}. Lower the learning rate (now {rate:.2g}) or "
@@ -241,43 +255,16 @@ class Trainer:
         at.offset += 1
         at.last_loss = value if math.isnan(at.last_loss) else 0.98 * at.last_loss + 0.02 * value
         _update_average(self._average, self._network, min(_AVERAGE, (1 + at.step) / (10 + at.step)))
-        return classification, regression, rate
+        return {**dict(zip(("class", "box", "lesions"), parts, strict=True)), "rate": rate}
 
-    def _gradients(self, batch: Batch) -> tuple[float, float]:
-        """The gradients of a batch, in pieces where memory is short; both parts of its loss.
-
-        Raises:
-            TrainingError: Not even one slice at a time fits.
-        """
-        while True:
-            try:
-                return self._gradients_in_pieces(batch)
-            except (MemoryError, RuntimeError) as error:
-                if not _is_out_of_memory(error):
-                    raise
-            if self._pieces >= len(batch[1]):
-                raise TrainingError(
-                    f"there is not enough memory for one slice of {self._config.image_size} pixels. Close "
-                    "other programs, or train with a smaller image size or fewer regions; the previous model "
-                    "is untouched."
-                )
-            self._pieces = min(2 * self._pieces, len(batch[1]))
-
-    def _gradients_in_pieces(self, batch: Batch) -> tuple[float, float]:
+    def _loss(self, network: Network, batch: Batch) -> tuple[Tensor, ...]:
         images, regions, truths = batch
-        self._network.train()
-        self._optimizer.zero_grad(set_to_none=True)
-        sums = [0.0, 0.0]
-        for at in range(self._pieces):
-            part = slice(at * len(images) // self._pieces, (at + 1) * len(images) // self._pieces)
-            share = len(images[part]) / len(images)
-            with torch.autocast("cpu", torch.bfloat16, enabled=self._half):
-                losses = batch_loss(self._network, images[part], regions[part], truths[part])
-            torch.autograd.backward((losses[0] + losses[1]) * share)
-            sums = [total + float(loss.detach()) * share for total, loss in zip(sums, losses, strict=True)]
-        return sums[0], sums[1]
+        with torch.autocast("cpu", torch.bfloat16, enabled=self._half):
+            return batch_loss(network, images, regions, truths)
 
-    def _validate(self, held: Sequence[Sample], log: TextIO, progress: Progress, cancel: CancelToken) -> None:
+    def _validate(
+        self, held: Sequence[Sample], total: int, log: TextIO, progress: Progress, cancel: CancelToken
+    ) -> None:
         start = time.monotonic()
         evaluation = validate(self._average, held, cancel)
         self._at.validation_seconds = time.monotonic() - start
@@ -286,6 +273,7 @@ class Trainer:
         # Without true boxes to check on, the last weights are the best known.
         if math.isnan(ap50) or ap50 >= self._at.best_ap50:
             self._at.best_ap50 = -1.0 if math.isnan(ap50) else ap50
+            self._at.best_fraction = self._fraction(total)
             self._best = {k: v.clone() for k, v in self._average.state_dict().items()}
             figures = {"ap50": ap50, "ap50_95": evaluation.ap50_95}
             self._best_figures = {k: v for k, v in figures.items() if not math.isnan(v)}
@@ -319,11 +307,6 @@ class Trainer:
         self._saved = time.monotonic()
 
 
-def _is_out_of_memory(error: Exception) -> bool:
-    # torch has a class of its own for devices only; the processor's allocator raises a RuntimeError.
-    return isinstance(error, (MemoryError, torch.OutOfMemoryError)) or "can't allocate memory" in str(error)
-
-
 def make_batch(samples: Sequence[Sample], count: int, rng: np.random.Generator) -> Batch:
     """An augmented batch: images (B, 1, S, S), regions per slice, and the truth moved along."""
     images = torch.from_numpy(np.stack([s.working.image for s in samples]).astype(np.float32)).unsqueeze(1)
@@ -351,7 +334,7 @@ def _optimizer(network: Network, config: TrainConfig) -> torch.optim.AdamW:
 
 def _uses_half(precision: str) -> bool:
     if precision == "auto":
-        return bool(getattr(torch.cpu, "_is_avx512_bf16_supported", bool)())
+        return has_bfloat16()
     return precision == "bfloat16"
 
 

@@ -166,11 +166,9 @@ def test_detect_links_what_the_bundled_model_finds_in_a_series(series: Path, tmp
         assert finding["volume_ml_estimate"] > 0
 
 
-def test_findings_of_pictures_are_of_one_slice_and_name_it(
-    pictures: Path, model: Path, tmp_path: Path
-) -> None:
+def test_findings_of_pictures_are_of_one_slice_and_name_it(pictures: Path, tmp_path: Path) -> None:
     out = tmp_path / "d.json"
-    assert main(["detect", str(pictures / "images"), "--out", str(out), "--model", str(model)]) == 0
+    assert main(["detect", str(pictures / "images"), "--out", str(out)]) == 0
     report = read(out)
     found, paths = detections_of(report), {i["slice"]: i["path"] for i in report["images"]}
     assert report["findings"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 from core.detection.base import DetectRequest, DetectResult, TraceRow
@@ -46,6 +46,13 @@ class FakeDetector:
         """Map names to ids."""
         self._ids = {c.name: c.id for c in schema.classes}
 
+    def detect_many(
+        self, requests: Iterable[DetectRequest], *, cancel: CancelToken
+    ) -> Iterator[DetectResult]:
+        """One after the other."""
+        for request in requests:
+            yield self.detect(request, cancel=cancel)
+
     def detect(self, request: DetectRequest, *, cancel: CancelToken) -> DetectResult:
         """What it always says."""
         self.asked.append(request.slice_key)
@@ -67,7 +74,7 @@ class FakeDetector:
 DEFAULT_ROWS = (
     ("glioma", 0.9, Box(30, 30, 60, 60)),
     ("meningioma", 0.7, Box(100, 100, 130, 120)),
-    ("glioma", 0.3, Box(140, 40, 160, 60)),
+    ("glioma", 0.2, Box(140, 40, 160, 60)),
 )
 
 

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -9,8 +11,12 @@ from numpy.typing import NDArray
 
 from core.detection.base import Detector, DetectRequest
 from core.detection.detector import RcnnDetector, load_detector
+from core.detection.network import NetworkSpec, build_network
+from core.detection.regions import judged_proposer
 from core.detection.train import train
+from core.detection.weights import load_weights, ready_to_judge
 from core.errors import Cancelled, InputError, ModelMismatch
+from core.evaluation.calibration import ScoreScale
 from core.jobs import CancelToken
 from core.model import Box, LabelClass, LabelSchema, Proposals
 from tests.core.detection.conftest import Trained
@@ -65,6 +71,56 @@ def test_the_same_slice_gives_the_same_result(detector: RcnnDetector, trained: T
     )
     assert first.detections == second.detections
     assert first.trace == second.trace
+
+
+def test_many_slices_give_what_each_gives(detector: RcnnDetector, trained: Trained) -> None:
+    """A batch rounds otherwise than a single slice; order, slices and proposals are the same."""
+    requests = [DetectRequest(f"k{i}", _image(trained, i)) for i in range(6)]
+    many = list(detector.detect_many(iter(requests), cancel=CancelToken()))
+    assert [m.slice_key for m in many] == [r.slice_key for r in requests]
+    for request, found in zip(requests, many, strict=True):
+        alone = detector.detect(request, cancel=CancelToken())
+        assert found.proposals == alone.proposals
+        scores = [row.score for row in alone.trace]
+        assert [row.score for row in found.trace] == pytest.approx(scores, abs=0.02)
+
+
+def test_many_slices_are_taken_a_few_ahead_only(detector: RcnnDetector, trained: Trained) -> None:
+    taken = 0
+
+    def requests() -> Iterator[DetectRequest]:
+        nonlocal taken
+        while True:
+            taken += 1
+            yield DetectRequest(f"k{taken}", _image(trained))
+
+    results = detector.detect_many(requests(), cancel=CancelToken())
+    assert [next(results).slice_key for _ in range(3)] == ["k1", "k2", "k3"]
+    assert taken < 20
+
+
+def test_cancelling_many_slices(detector: RcnnDetector, trained: Trained) -> None:
+    token = CancelToken()
+    results = detector.detect_many([DetectRequest("k", _image(trained))] * 20, cancel=token)
+    next(results)
+    token.cancel()
+    with pytest.raises(Cancelled):
+        list(results)
+
+
+def test_scores_are_on_the_scale_of_the_card(trained: Trained) -> None:
+    known = trained.result.card.calibration
+    assert known["scale"] > 0
+    raw = replace(trained.result.card, calibration={})
+    network = build_network(NetworkSpec(**raw.network))
+    load_weights(network, trained.result.model_file, raw.classes)
+    plain = RcnnDetector(ready_to_judge(network), raw, "raw@0", judged_proposer("fast"))
+    scaled = load_detector(trained.result.model_file, precision="float32")
+    request = DetectRequest("k", _image(trained))
+    before, after = (d.detect(request, cancel=CancelToken()) for d in (plain, scaled))
+    scale = ScoreScale(known["scale"], known["shift"])
+    expected = scale.apply(np.array([row.score for row in before.trace]))
+    assert [row.score for row in after.trace] == pytest.approx(expected.tolist())
 
 
 def test_given_proposals_are_judged_instead_of_own(detector: RcnnDetector, trained: Trained) -> None:

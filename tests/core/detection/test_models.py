@@ -42,7 +42,7 @@ def test_a_card_is_readable() -> None:
         assert expected in text
 
 
-@pytest.mark.parametrize("text", ["", "[]", "{}", '{"format": 1}', "nonsense"])
+@pytest.mark.parametrize("text", ["", "[]", "{}", '{"format": 2}', "nonsense"])
 def test_what_is_no_card_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match="card"):
         ModelCard.from_json(text)
@@ -51,6 +51,18 @@ def test_what_is_no_card_is_refused(text: str) -> None:
 def test_a_later_format_is_refused() -> None:
     with pytest.raises(ValueError, match="newer"):
         ModelCard.from_json(replace(_CARD, format=99).to_json())
+
+
+def test_an_earlier_format_is_refused_with_the_way_out() -> None:
+    with pytest.raises(ValueError, match=r"earlier Overread \(format 1\).*train it again"):
+        ModelCard.from_json(replace(_CARD, format=1).to_json())
+
+
+def test_the_card_shows_what_scores_are_worth() -> None:
+    bins = [{"low": 0.2, "high": 0.3, "count": 4, "score": 0.25, "hit_rate": 0.5}]
+    text = replace(_CARD, calibration={"scale": 1.0, "shift": 0.0, "bins": bins}).to_markdown()
+    assert "| 0.2 to 0.3 | 4 | 0.25 | 0.50 | ██████████ |" in text
+    assert "## Scores" not in _CARD.to_markdown()
 
 
 def test_the_written_card_is_complete_and_verified(trained: Trained) -> None:

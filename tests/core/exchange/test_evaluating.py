@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -39,6 +39,13 @@ class Found:
 
     def bind(self, schema: LabelSchema) -> None:
         self.schema = schema
+
+    def detect_many(
+        self, requests: Iterable[DetectRequest], *, cancel: CancelToken
+    ) -> Iterator[DetectResult]:
+        """One after the other."""
+        for request in requests:
+            yield self.detect(request, cancel=cancel)
 
     def detect(self, request: DetectRequest, *, cancel: CancelToken) -> DetectResult:
         found = self._found.get(request.slice_key, ())
