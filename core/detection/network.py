@@ -12,7 +12,6 @@ from dataclasses import asdict, dataclass
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
-from torchvision.ops import roi_align
 
 from core.detection.resnet import ResNet
 from core.detection.roi import align
@@ -203,6 +202,8 @@ class PlainRcnn(Network):
 
     def judge(self, embedding: Embedding, regions: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
         """Crop, resize, trunk, heads."""
+        from torchvision.ops import roi_align  # noqa: PLC0415 - takes 170 MB, and only this network needs it
+
         wide = [widened(r, self._CONTEXT) for r in regions]
         crops = roi_align(embedding.maps, wide, output_size=self.spec.crop, sampling_ratio=2, aligned=True)
         hidden = self.trunk(crops)[-1].mean(dim=(2, 3))

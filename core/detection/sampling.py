@@ -9,7 +9,6 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
-from torchvision.ops import box_iou
 
 from core import boxes as bx
 
@@ -136,14 +135,23 @@ def assign(regions: Tensor, truth: Truth) -> Targets:
     none = torch.zeros(len(regions), dtype=torch.int64)
     ignore = torch.zeros(len(regions), dtype=torch.bool)
     if len(truth.ignored):
-        ignore = box_iou(regions, _tensor(truth.ignored)).max(dim=1).values >= _IGNORED_IOU
+        ignore = overlaps(regions, _tensor(truth.ignored)).max(dim=1).values >= _IGNORED_IOU
     if len(truth.boxes) == 0:
         return Targets(none.masked_fill(ignore, -1), regions.clone(), none, torch.zeros_like(ignore))
-    best, index = box_iou(regions, _tensor(truth.boxes)).max(dim=1)
+    best, index = overlaps(regions, _tensor(truth.boxes)).max(dim=1)
     matched = torch.from_numpy(truth.labels)[index]
     foreground = best >= FOREGROUND_IOU
     labels = torch.where(foreground, matched, none.masked_fill(ignore, -1))
     return Targets(labels, _tensor(truth.boxes)[index], matched, best >= REGRESSED_IOU)
+
+
+def overlaps(first: Tensor, second: Tensor) -> Tensor:
+    """(N, M) intersection over union of (N, 4) and (M, 4) boxes with positive sides."""
+    low = torch.maximum(first[:, None, :2], second[None, :, :2])
+    high = torch.minimum(first[:, None, 2:], second[None, :, 2:])
+    shared = (high - low).clamp(min=0.0).prod(dim=2)
+    areas = [(b[:, 2:] - b[:, :2]).prod(dim=1) for b in (first, second)]
+    return shared / (areas[0][:, None] + areas[1][None] - shared)
 
 
 def _tensor(boxes: bx.Boxes) -> Tensor:

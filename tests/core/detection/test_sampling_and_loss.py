@@ -11,7 +11,7 @@ from core.detection.augment import Change, apply_changes, draw_change
 from core.detection.coder import encode
 from core.detection.inference import Judged, suppress
 from core.detection.loss import look_loss
-from core.detection.sampling import Truth, assign, sample_regions
+from core.detection.sampling import Truth, assign, overlaps, sample_regions
 
 _NONE = np.zeros((0, 4))
 _SIZE = 64.0
@@ -166,3 +166,10 @@ def test_suppression_is_within_a_class_and_says_by_whom() -> None:
 def test_suppression_of_nothing() -> None:
     kept, by = suppress(Judged(_NONE, np.zeros(0, dtype=np.int64), np.zeros(0), np.zeros(0)), 0.5)
     assert len(kept) == len(by) == 0
+
+
+def test_overlaps_are_those_of_the_box_arithmetic() -> None:
+    rng = np.random.default_rng(0)
+    first, second = _proposals(rng, 30), _proposals(rng, 20)
+    ours = overlaps(torch.from_numpy(first), torch.from_numpy(second)).numpy()
+    np.testing.assert_allclose(ours, bx.iou_matrix(first, second), atol=1e-12)
