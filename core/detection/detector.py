@@ -21,7 +21,7 @@ from core.detection.inference import Judged, judge_twice, suppress
 from core.detection.network import Embedding, Network, NetworkSpec, build_network
 from core.detection.regions import judged_proposer, to_working
 from core.detection.validate import LEAST_SCORE, NMS_IOU
-from core.detection.weights import has_bfloat16, load_weights, ready_to_judge
+from core.detection.weights import load_weights, ready_to_judge, uses_half
 from core.errors import ModelDamaged, ModelMismatch
 from core.evaluation.calibration import ScoreScale
 from core.jobs import CancelToken
@@ -254,7 +254,6 @@ def load_detector(
     except Exception as error:
         raise ModelDamaged(f"{file}: its card describes no network that is known here ({error}).") from error
     load_weights(network, file, card.classes)
-    half = has_bfloat16() if precision == "auto" else precision == "bfloat16"
-    network = ready_to_judge(network, half=half)
+    network = ready_to_judge(network, half=uses_half(precision))
     identity = f"{name or card.name}@{file_hash(file)[:_HASH_LENGTH]}"
     return RcnnDetector(network, card, identity, proposer or judged_proposer(card.proposer))

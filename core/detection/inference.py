@@ -45,7 +45,7 @@ def regressed(regions: Tensor, deltas: Tensor, labels: Tensor, width: float, hei
 def clip_boxes(boxes: Tensor, width: float, height: float) -> Tensor:
     """Boxes moved inside the image, each side at least one pixel, so that all of them stay boxes.
 
-    NaN becomes 0: torchvision's RoIAlign crashes on it, where a diverged run should end with a message.
+    NaN becomes 0: it is no place to sample, where a diverged run should end with a message.
     """
     boxes = torch.nan_to_num(boxes)
     x1 = boxes[:, 0].clamp(0.0, width - _LEAST_SIDE)

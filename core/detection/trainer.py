@@ -36,7 +36,7 @@ from core.detection.samples import Sample
 from core.detection.sampling import sample_regions
 from core.detection.transplant import Transplants
 from core.detection.validate import validate
-from core.detection.weights import has_bfloat16, load_weights
+from core.detection.weights import load_weights, uses_half
 from core.errors import InputError, TrainingDiverged, TrainingError
 from core.jobs import CancelToken, Progress
 
@@ -51,6 +51,8 @@ _VALIDATION_SHARE = 0.1
 _LARGEST_GRADIENT = 5.0
 # A run ends early where so much of it has passed without a better check.
 _PATIENCE = 0.35
+# A short run on many held-out slices may come to its first check late: nothing has failed to improve by then.
+_LEAST_CHECKS = 3
 
 
 @dataclass(slots=True)
@@ -64,6 +66,7 @@ class _Position:
     prepared_at: float = 0.0
     best_ap50: float = -1.0
     best_fraction: float = 0.0
+    worse_checks: int = 0
     last_loss: float = math.nan
     validated_at: float = 0.0
     validation_seconds: float = 0.0
@@ -114,7 +117,7 @@ class Trainer:
         self._average.eval().requires_grad_(False)
         self._optimizer = _optimizer(network, config)
         self._folder = folder
-        self._half = _uses_half(config.precision)
+        self._half = uses_half(config.precision)
         self._at = _Position()
         self._best: dict[str, Tensor] = {}
         self._best_figures: dict[str, float] = {}
@@ -204,7 +207,8 @@ class Trainer:
 
     def _fraction(self, samples: int) -> float:
         """How much of the run is over, 0 … 1, by the clock or by epochs, whichever is further."""
-        reserve = 1.3 * self._at.validation_seconds + 5.0
+        # For the last check, and for the calibration, which goes over the held-out slices once more.
+        reserve = 2.3 * self._at.validation_seconds + 5.0
         whole = self._config.budget_minutes * 60.0 - reserve - self._at.prepared_at
         by_clock = (self._elapsed() - self._at.prepared_at) / whole if whole > 0.0 else 1.0
         if self._config.epochs is None:
@@ -216,7 +220,8 @@ class Trainer:
 
     def _finished(self, samples: int) -> bool:
         done = self._fraction(samples)
-        return done >= 1.0 or done - self._at.best_fraction > _PATIENCE
+        stuck = done - self._at.best_fraction > _PATIENCE and self._at.worse_checks >= _LEAST_CHECKS
+        return done >= 1.0 or stuck
 
     def _epoch(
         self, samples: Sequence[Sample], means: _Means, log: TextIO, progress: Progress, cancel: CancelToken
@@ -274,9 +279,12 @@ class Trainer:
         if math.isnan(ap50) or ap50 >= self._at.best_ap50:
             self._at.best_ap50 = -1.0 if math.isnan(ap50) else ap50
             self._at.best_fraction = self._fraction(total)
+            self._at.worse_checks = 0
             self._best = {k: v.clone() for k, v in self._average.state_dict().items()}
             figures = {"ap50": ap50, "ap50_95": evaluation.ap50_95}
             self._best_figures = {k: v for k, v in figures.items() if not math.isnan(v)}
+        else:
+            self._at.worse_checks += 1
         row = {"valid_ap50": ap50, "valid_ap50_95": evaluation.ap50_95, "loss": self._at.last_loss}
         self._report({k: v for k, v in row.items() if not math.isnan(v)}, log, progress)
         self._checkpoint()
@@ -330,12 +338,6 @@ def _optimizer(network: Network, config: TrainConfig) -> torch.optim.AdamW:
         [{"params": decayed, "weight_decay": config.weight_decay}, {"params": plain, "weight_decay": 0.0}],
         lr=config.learning_rate,
     )
-
-
-def _uses_half(precision: str) -> bool:
-    if precision == "auto":
-        return has_bfloat16()
-    return precision == "bfloat16"
 
 
 def _steps(samples: int, batch: int) -> int:

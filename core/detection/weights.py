@@ -104,6 +104,8 @@ def _fold(module: nn.Module, convolution: str, norm: str) -> None:
     setattr(module, norm, nn.Identity())
 
 
-def has_bfloat16() -> bool:
-    """Whether the processor computes in bfloat16 itself."""
-    return bool(getattr(torch.cpu, "_is_avx512_bf16_supported", bool)())
+def uses_half(precision: str) -> bool:
+    """Whether to compute in bfloat16: asked for, or "auto" where the processor does so itself."""
+    if precision == "auto":
+        return bool(getattr(torch.cpu, "_is_avx512_bf16_supported", bool)())
+    return precision == "bfloat16"

@@ -8,7 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -358,3 +358,35 @@ def test_too_little_memory_for_any_batch_says_what_to_do(
     dataset, pixels = blobs(12)
     with pytest.raises(TrainingError, match=r"not enough memory for one slice.*smaller image size"):
         train([dataset], tiny(tmp_path, epochs=1), tmp_path / "out", load=reader(pixels))
+
+
+@dataclass(frozen=True)
+class _Checked:
+    ap50: float
+    ap50_95: float = 0.1
+
+
+def test_a_run_that_no_longer_improves_ends_early(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    falling = iter(range(1000, 0, -1))
+    monkeypatch.setattr(trainer, "validate", lambda *_: _Checked(next(falling) / 1000))
+    dataset, pixels = blobs(12)
+    result = train([dataset], tiny(tmp_path, epochs=20), tmp_path / "out", load=reader(pixels))
+    assert 7 <= result.metrics["epochs"] <= 10
+    assert result.metrics["valid_ap50"] == 1.0
+
+
+def test_a_run_that_improves_goes_on_to_its_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    rising = iter(range(1, 1000))
+    monkeypatch.setattr(trainer, "validate", lambda *_: _Checked(next(rising) / 1000))
+    dataset, pixels = blobs(12)
+    result = train([dataset], tiny(tmp_path, epochs=12), tmp_path / "out", load=reader(pixels))
+    assert result.metrics["epochs"] == 12
+
+
+def test_few_checks_end_no_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Three epochs: a third of the run passes between two checks, and nothing has failed to improve."""
+    falling = iter(range(1000, 0, -1))
+    monkeypatch.setattr(trainer, "validate", lambda *_: _Checked(next(falling) / 1000))
+    dataset, pixels = blobs(12)
+    result = train([dataset], tiny(tmp_path, epochs=3), tmp_path / "out", load=reader(pixels))
+    assert result.metrics["epochs"] == 3
