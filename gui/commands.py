@@ -1,4 +1,4 @@
-"""What a command is; the commands themselves are the rows of gui/command_table.py."""
+"""What a command is; the commands themselves are the rows in gui/command_rows, in order in gui/command_table.py."""
 
 from __future__ import annotations
 
