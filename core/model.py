@@ -183,11 +183,43 @@ class Skipped:
 
 
 @dataclass(frozen=True, slots=True)
+class DicomObject:
+    """A DICOM object that is not an image: a report, a segmentation, a presentation state.
+
+    Attributes:
+        path: The file.
+        sop_class: SOPClassUID.
+        kind: What it is, in words: "structured report", …
+        sop_uid: SOPInstanceUID.
+        series_uid: SeriesInstanceUID.
+        study_uid: StudyInstanceUID.
+        modality: "SR", "SEG", "PR", "KO", …
+        refers_to: SOP instances that it refers to, in the order of the file.
+    """
+
+    path: Path
+    sop_class: str
+    kind: str
+    sop_uid: str = ""
+    series_uid: str = ""
+    study_uid: str = ""
+    modality: str = ""
+    refers_to: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Catalog:
-    """What was found under the opened paths."""
+    """What was found under the opened paths.
+
+    Attributes:
+        series: What can be read.
+        skipped: Files that were left out; other objects are among them.
+        objects: DICOM that is not an image, kept for what wants to read it.
+    """
 
     series: tuple[Series, ...] = ()
     skipped: tuple[Skipped, ...] = ()
+    objects: tuple[DicomObject, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.errors import Cancelled, OverreadError, UnreadableFile
-from core.model import SliceRef
+from core.imaging.archive import file_status
+from core.model import DicomObject, Skipped, SliceRef
 
 Pixels = NDArray[np.float32]
 
@@ -45,6 +46,33 @@ class Heading:
     number: int | None = None
     stacks: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Container:
+    """A file that holds or lists other files: a zip archive, a DICOMDIR.
+
+    Attributes:
+        path: The file.
+        members: The files in it, in its order.
+        skipped: What it names and cannot give, and why.
+    """
+
+    path: Path
+    members: tuple[Path, ...]
+    skipped: tuple[Skipped, ...] = ()
+
+
+class OtherObject(UnreadableFile):
+    """The file is sound DICOM, but not an image.
+
+    Attributes:
+        object: What it is.
+    """
+
+    def __init__(self, found: DicomObject, reason: str) -> None:
+        super().__init__(found.path, reason)
+        self.object = found
 
 
 class Reader(Protocol):
@@ -109,16 +137,16 @@ def check_regular(path: Path) -> int:
         UnreadableFile: Not there, not a regular file, empty, or too large.
     """
     with file_boundary(path, "file"):
-        status = path.stat()
-    if stat.S_ISDIR(status.st_mode):
+        status = file_status(path)
+    if stat.S_ISDIR(status.mode):
         raise UnreadableFile(path, "is a folder")
-    if not stat.S_ISREG(status.st_mode):
+    if not stat.S_ISREG(status.mode):
         raise UnreadableFile(path, "not a regular file")
-    if status.st_size == 0:
+    if status.size == 0:
         raise UnreadableFile(path, "empty file (0 bytes)")
-    if status.st_size > MAX_FILE_BYTES:
+    if status.size > MAX_FILE_BYTES:
         raise UnreadableFile(path, f"larger than {MAX_FILE_BYTES >> 30} GiB")
-    return status.st_size
+    return status.size
 
 
 def check_shape(path: Path, rows: int, columns: int) -> None:

@@ -8,10 +8,10 @@ from pathlib import Path
 
 from core.errors import UnreadableFile
 from core.imaging.grouping import Found, dicom_series, raster_series
-from core.imaging.reader import open_reader
-from core.imaging.walk import path_key, walk
+from core.imaging.reader import Container, OtherObject, open_content
+from core.imaging.walk import Visited, path_key, walk
 from core.jobs import CancelToken, Progress, no_progress
-from core.model import Catalog, Skipped
+from core.model import Catalog, DicomObject, Skipped
 
 _SNAPSHOT_SECONDS = 0.2
 
@@ -39,7 +39,7 @@ def scan(
 
     Returns:
         Everything found. Unreadable files and folders are rows of `skipped`, in order of paths; nothing is
-        raised for them.
+        raised for them. What a zip archive holds or a DICOMDIR lists is found as if it lay in a folder.
 
     Raises:
         Cancelled: The token was set.
@@ -47,15 +47,20 @@ def scan(
     token = cancel or CancelToken()
     gathered = _Gathered()
     files: list[Path] = []
-    for item in walk(paths, token):
-        if isinstance(item, Skipped):
-            gathered.skipped.append(item)
-        else:
-            files.append(item)
+    visited = Visited()
+
+    def take(given: Sequence[Path]) -> None:
+        for item in walk(given, token, visited):
+            if isinstance(item, Skipped):
+                gathered.skipped.append(item)
+            else:
+                files.append(item)
+
+    take(paths)
     last_snapshot = float("-inf")
-    for index, path in enumerate(files):
+    for index, path in enumerate(files):  # grows: archives and directory files name more
         token.check()
-        gathered.add(path)
+        take(gathered.add(path))
         progress(index + 1, len(files), f"{gathered.count} slices")
         if found is not None and gathered.count and time.monotonic() - last_snapshot >= _SNAPSHOT_SECONDS:
             found(gathered.catalog())
@@ -70,6 +75,7 @@ class _Gathered:
         self.skipped: list[Skipped] = []
         self._dicom: list[Found] = []
         self._raster: list[Found] = []
+        self._objects: list[DicomObject] = []
         self._owner: dict[str, Path] = {}
 
     @property
@@ -77,24 +83,35 @@ class _Gathered:
         """Slices so far."""
         return len(self._dicom) + len(self._raster)
 
-    def add(self, path: Path) -> None:
-        """Read a file's header and sort its slices in, or note why not."""
+    def add(self, path: Path) -> Sequence[Path]:
+        """Read a file's header and sort its slices in, or note why not.
+
+        Returns:
+            The files that it holds or lists, where it is an archive or a DICOMDIR.
+        """
         try:
-            reader = open_reader(path)
+            content = open_content(path)
         except UnreadableFile as error:
             self.skipped.append(Skipped(path, error.reason))
-            return
-        slices = [Found(ref, reader.heading) for ref in reader.slices()]
-        if not slices[0].ref.key.startswith("dicom:"):
+            if isinstance(error, OtherObject):
+                self._objects.append(error.object)
+            return ()
+        if isinstance(content, Container):
+            self.skipped += content.skipped
+            return content.members
+        slices = [Found(ref, content.heading) for ref in content.slices()]
+        if slices[0].ref.key.startswith("raster:"):
             self._raster += slices
-            return
+            return ()
         owner = self._owner.setdefault(slices[0].ref.key, path)
-        if owner != path:
+        if owner == path:
+            self._dicom += slices
+        else:
             self.skipped.append(Skipped(path, f"the same SOP instance as {owner.name}"))
-            return
-        self._dicom += slices
+        return ()
 
     def catalog(self) -> Catalog:
         """A snapshot."""
         series = (*dicom_series(self._dicom), *raster_series(self._raster))
-        return Catalog(series, tuple(sorted(self.skipped, key=lambda s: path_key(s.path))))
+        skipped = sorted(self.skipped, key=lambda s: path_key(s.path))
+        return Catalog(series, tuple(skipped), tuple(sorted(self._objects, key=lambda o: path_key(o.path))))

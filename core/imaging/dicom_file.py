@@ -19,7 +19,9 @@ from pydicom.filereader import read_partial
 from pydicom.tag import BaseTag
 
 from core.errors import UnreadableFile
+from core.imaging.archive import open_binary
 from core.imaging.base import check_shape
+from core.imaging.dicom_objects import object_kind, refuse_other_object
 
 # Odd values are common and are judged where they are used. pydicom's warnings quote them, and they may be a
 # patient's: they go nowhere.
@@ -33,13 +35,6 @@ _RATIO = 1000  # decoded bytes of a frame to bytes of the file
 _SMALL_FRAME = 64 << 20  # below this the ratio does not matter
 _PIXEL_TAGS = {0x7FE00010: "PixelData", 0x7FE00009: "DoubleFloatPixelData", 0x7FE00008: "FloatPixelData"}
 _UNDEFINED = 0xFFFFFFFF
-_PLAIN_NAMES = (
-    ("1.2.840.10008.1.3.10", "DICOM directory file (DICOMDIR)"),
-    ("1.2.840.10008.5.1.4.1.1.88.", "DICOM structured report"),
-    ("1.2.840.10008.5.1.4.1.1.66.4", "DICOM segmentation"),
-    ("1.2.840.10008.5.1.4.1.1.11.", "DICOM presentation state"),
-    ("1.2.840.10008.5.1.4.1.1.104.", "DICOM encapsulated document"),
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +80,7 @@ def dicom_stream(path: Path) -> Iterator[BinaryIO]:
     Raises:
         UnreadableFile: The deflated data are damaged or larger than the bound.
     """
-    with path.open("rb") as file:
+    with open_binary(path) as file:
         deflated_at = _deflated_at(file)
         file.seek(0)
         if deflated_at is None:
@@ -128,12 +123,13 @@ def open_dicom(path: Path, stream: BinaryIO, size: int, *, bare: bool) -> OpenDi
     """
     dataset = read_partial(stream, stop_when=_at_pixels, force=bare)
     sop_class = str(dataset.get("SOPClassUID", "") or dataset.file_meta.get("MediaStorageSOPClassUID", ""))
-    if bare and not (sop_class and "Rows" in dataset):
+    if bare and not (sop_class and ("Rows" in dataset or object_kind(sop_class))):
         raise UnreadableFile(path, "not a DICOM or image file")
-    _refuse_other_objects(path, sop_class)
     place = _find_pixels(path, stream, dataset)
-    if place is None or "Rows" not in dataset or "Columns" not in dataset:
-        raise UnreadableFile(path, _without_pixels(sop_class))
+    has_pixels = place is not None and "Rows" in dataset and "Columns" in dataset
+    refuse_other_object(path, dataset, sop_class, has_pixels=has_pixels)
+    if place is None or not has_pixels:
+        raise UnreadableFile(path, "DICOM without pixel data")
     notes: list[str] = []
     syntax = dataset.file_meta.get("TransferSyntaxUID")
     if not syntax or not uid.UID(syntax).is_transfer_syntax:
@@ -145,19 +141,6 @@ def open_dicom(path: Path, stream: BinaryIO, size: int, *, bare: bool) -> OpenDi
 
 def _at_pixels(tag: BaseTag, vr: str | None, length: int) -> bool:
     return tag in _PIXEL_TAGS
-
-
-def _refuse_other_objects(path: Path, sop_class: str) -> None:
-    for prefix, name in _PLAIN_NAMES:
-        if sop_class.startswith(prefix):
-            raise UnreadableFile(path, f"{name}, not an image")
-
-
-def _without_pixels(sop_class: str) -> str:
-    name = uid.UID(sop_class).name if sop_class else ""
-    if name and name != sop_class and "Image" not in name:
-        return f"DICOM {name.removesuffix(' Storage')}, not an image"
-    return "DICOM without pixel data"
 
 
 def _find_pixels(path: Path, stream: BinaryIO, dataset: Dataset) -> PixelPlace | None:

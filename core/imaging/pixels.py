@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import os
 import threading
 from collections import OrderedDict
 
 from core.errors import UnreadableFile
+from core.imaging.archive import file_status
 from core.imaging.base import Pixels, Reader, check_regular
 from core.imaging.reader import open_reader
 from core.model import SliceRef
@@ -97,8 +97,8 @@ class PixelCache:
 
     def _reader(self, ref: SliceRef) -> Reader:
         check_regular(ref.path)
-        status = os.stat(ref.path)
-        key = (str(ref.path), status.st_mtime_ns, status.st_size)
+        status = file_status(ref.path)
+        key = (str(ref.path), status.mtime_ns, status.size)
         with self._lock:
             found = self._readers.get(key)
             if found is not None:

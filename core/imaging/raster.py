@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from PIL import ExifTags, Image
 
 from core.errors import UnreadableFile
+from core.imaging.archive import open_binary
 from core.imaging.base import (
     MAX_PIXELS,
     Heading,
@@ -101,8 +102,8 @@ class RasterReader:
     def _read(self) -> bytes:
         if check_regular(self._path) > _MAX_BYTES:
             raise UnreadableFile(self._path, f"larger than {_MAX_BYTES >> 30} GiB")
-        with file_boundary(self._path, "file"):
-            return self._path.read_bytes()
+        with file_boundary(self._path, "file"), open_binary(self._path) as file:
+            return file.read(_MAX_BYTES + 1)
 
     def _describe(self, data: bytes) -> tuple[tuple[SliceRef, ...], tuple[str, ...]]:
         slices: list[SliceRef] = []

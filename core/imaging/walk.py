@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from core.imaging.archive import archive_place
 from core.jobs import CancelToken
 from core.model import Skipped
 
@@ -25,19 +26,53 @@ def path_key(path: Path) -> tuple[tuple[tuple[int, int, str], ...], ...]:
     return tuple(natural_key(part) for part in path.parts)
 
 
-def walk(paths: Sequence[Path], cancel: CancelToken) -> Iterator[Path | Skipped]:
+class Visited:
+    """What has been walked over already, whatever it was called."""
+
+    def __init__(self) -> None:
+        self._seen: set[tuple[object, ...]] = set()
+
+    def first(self, path: Path) -> bool:
+        """Whether a file or folder is met for the first time; it counts as met from then on.
+
+        Raises:
+            OSError: There is nothing of that name, or it may not be looked at.
+        """
+        try:
+            status = path.stat()
+            identity: tuple[object, ...] = (status.st_dev, status.st_ino)
+        except (FileNotFoundError, NotADirectoryError):
+            place = archive_place(path)
+            if place is None:
+                raise
+            within = place[0].stat()
+            identity = (within.st_dev, within.st_ino, place[1])
+        if identity in self._seen:
+            return False
+        self._seen.add(identity)
+        return True
+
+
+def walk(
+    paths: Sequence[Path], cancel: CancelToken, visited: Visited | None = None
+) -> Iterator[Path | Skipped]:
     """Every file under the paths, and every folder or path that cannot be looked into.
 
     Symbolic links are followed; a file or folder that is reached again is passed over, so a loop ends.
 
+    Args:
+        paths: Files, folders, and members of archives.
+        cancel: Stops the walk.
+        visited: What earlier walks have met; it is passed over too.
+
     Raises:
         Cancelled: The token was set.
     """
-    seen: set[tuple[int, int]] = set()
+    seen = visited or Visited()
     for given in paths:
         cancel.check()
         try:
-            first = _first_visit(given, seen)
+            first = seen.first(given)
         except FileNotFoundError:
             yield Skipped(given, "does not exist")
             continue
@@ -48,7 +83,7 @@ def walk(paths: Sequence[Path], cancel: CancelToken) -> Iterator[Path | Skipped]
             yield from _below(given, seen, cancel) if given.is_dir() else (given,)
 
 
-def _below(folder: Path, seen: set[tuple[int, int]], cancel: CancelToken) -> Iterator[Path | Skipped]:
+def _below(folder: Path, seen: Visited, cancel: CancelToken) -> Iterator[Path | Skipped]:
     waiting = [folder]
     while waiting:
         cancel.check()
@@ -63,7 +98,7 @@ def _below(folder: Path, seen: set[tuple[int, int]], cancel: CancelToken) -> Ite
         for entry in found:
             path = current / entry.name
             try:
-                if not _first_visit(path, seen):
+                if not seen.first(path):
                     continue
                 is_folder = entry.is_dir()
             except OSError as error:
@@ -76,15 +111,6 @@ def _below(folder: Path, seen: set[tuple[int, int]], cancel: CancelToken) -> Ite
             else:
                 folders.append(path)
         waiting.extend(reversed(folders))
-
-
-def _first_visit(path: Path, seen: set[tuple[int, int]]) -> bool:
-    status = path.stat()
-    identity = (status.st_dev, status.st_ino)
-    if identity in seen:
-        return False
-    seen.add(identity)
-    return True
 
 
 def _reason(error: OSError, what: str) -> str:

@@ -424,7 +424,6 @@ class TestBadInput:
         ("sop_class", "reason"),
         [
             ("1.2.840.10008.5.1.4.1.1.88.34", "DICOM structured report, not an image"),
-            ("1.2.840.10008.1.3.10", r"DICOM directory file \(DICOMDIR\), not an image"),
             ("1.2.840.10008.5.1.4.1.1.66.4", "DICOM segmentation, not an image"),
             ("1.2.840.10008.5.1.4.1.1.481.3", "DICOM RT Structure Set, not an image"),
         ],
