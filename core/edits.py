@@ -12,6 +12,7 @@ from types import MappingProxyType
 from typing import Protocol
 
 from core.errors import EditConflict
+from core.label_schema import Attributes
 from core.model import (
     Annotation,
     Box,
@@ -21,15 +22,18 @@ from core.model import (
     ReadingMark,
     ReadState,
     Rejection,
+    SchemaBook,
     new_id,
 )
 
-Entry = Annotation | Rejection | ReadingMark
+Entry = Annotation | Rejection | ReadingMark | SchemaBook
 
 
 def entry_key(entry: Entry) -> str:
-    """Identity of an entry within its slice; a slice has at most one reading mark."""
-    return "reading" if isinstance(entry, ReadingMark) else entry.id
+    """Identity of an entry within its slice; a slice has at most one reading mark, a workspace one book."""
+    if isinstance(entry, ReadingMark):
+        return "reading"
+    return "schemas" if isinstance(entry, SchemaBook) else entry.id
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +76,12 @@ class AnnotationSet:
         """Every annotation on every slice."""
         for record in self.by_slice.values():
             yield from record.annotations
+
+    @property
+    def schemas(self) -> SchemaBook | None:
+        """The label schemas as they were last changed; None where they are as the workspace began."""
+        found = self.on("").entries.get("schemas")
+        return found if isinstance(found, SchemaBook) else None
 
     def find(self, annotation_id: str) -> Annotation | None:
         """The annotation of that id, or None."""
@@ -136,7 +146,8 @@ class SetEdit:
     """The one concrete edit: what to do in a word, and the changes.
 
     Attributes:
-        action: create, move, resize, relabel, delete, accept, reject, read, unread, import.
+        action: create, move, resize, relabel, delete, accept, reject, read, unread, import; copy,
+            interpolate, project, check, attribute, lock, unlock, merge, split, schema.
         changes: Applied in order, all or none.
         reason: Why, where the reader said so.
     """
@@ -209,17 +220,39 @@ def create(annotation: Annotation) -> SetEdit:
     return SetEdit("create", (Change(None, annotation),))
 
 
+def add(annotations: Iterable[Annotation], action: str) -> SetEdit:
+    """Add boxes that were made of others: action "copy", "interpolate" or "project"."""
+    return SetEdit(action, tuple(Change(None, a) for a in annotations))
+
+
 def delete(annotations: Iterable[Annotation], reason: str = "") -> SetEdit:
-    """Remove boxes."""
-    return SetEdit("delete", tuple(Change(a, None) for a in annotations), reason)
+    """Remove boxes.
+
+    Raises:
+        EditConflict: One of them is locked.
+    """
+    gone = tuple(annotations)
+    for annotation in gone:
+        _refuse_locked(annotation, "deleted")
+    return SetEdit("delete", tuple(Change(a, None) for a in gone), reason)
+
+
+def _refuse_locked(annotation: Annotation, verb: str) -> None:
+    if annotation.locked:
+        raise EditConflict(f"This box is locked and was not {verb}. Unlock it first.")
 
 
 def reshape(annotation: Annotation, box: Box, author: str) -> SetEdit:
-    """Move or resize a box; which of the two is read off the sizes."""
+    """Move or resize a box; which of the two is read off the sizes. Who does it has looked at it.
+
+    Raises:
+        EditConflict: It is locked.
+    """
+    _refuse_locked(annotation, "changed")
     same_size = (
         abs(box.width - annotation.box.width) < 1e-9 and abs(box.height - annotation.box.height) < 1e-9
     )
-    after = replace(annotation, box=box, author=author)
+    after = replace(annotation, box=box, author=author, checked=True)
     return SetEdit("move" if same_size else "resize", (Change(annotation, after),))
 
 
@@ -227,6 +260,34 @@ def relabel(annotation: Annotation, label_id: int, author: str) -> SetEdit:
     """Give a box another class."""
     after = replace(annotation, label_id=label_id, author=author)
     return SetEdit("relabel", (Change(annotation, after),))
+
+
+def set_attributes(annotation: Annotation, attributes: Attributes, author: str) -> SetEdit:
+    """Say something of a box beside its class."""
+    after = replace(annotation, attributes=attributes, author=author)
+    return SetEdit("attribute", (Change(annotation, after),))
+
+
+def set_locked(annotation: Annotation, locked: bool, author: str) -> SetEdit:
+    """Lock a box against moving, resizing and deleting, or unlock it."""
+    after = replace(annotation, locked=locked, author=author)
+    return SetEdit("lock" if locked else "unlock", (Change(annotation, after),))
+
+
+def check(annotations: Iterable[Annotation], author: str) -> SetEdit:
+    """State that a reader has looked at computed boxes and stands for them."""
+    return SetEdit("check", tuple(Change(a, replace(a, checked=True, author=author)) for a in annotations))
+
+
+def assign(annotations: Iterable[Annotation], finding: str, action: str) -> SetEdit:
+    """Put boxes into one finding: action "merge" or "split". The reader named in them stays."""
+    changes = (Change(a, replace(a, finding=finding)) for a in annotations if a.finding != finding)
+    return SetEdit(action, tuple(changes))
+
+
+def change_schemas(before: SchemaBook | None, after: SchemaBook, what: str) -> SetEdit:
+    """Change the label schemas; `what` says how, for the history."""
+    return SetEdit("schema", (Change(before, after),), what)
 
 
 def accept(

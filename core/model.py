@@ -15,6 +15,10 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 
+from core.label_schema import Attributes, AttributeValue
+from core.label_schema import LabelClass as LabelClass  # noqa: PLC0414 - part of the domain
+from core.label_schema import LabelSchema as LabelSchema  # noqa: PLC0414 - part of the domain
+from core.label_schema import SchemaBook as SchemaBook  # noqa: PLC0414 - part of the domain
 from core.regions import Regions
 
 Vector = tuple[float, float, float]
@@ -74,6 +78,42 @@ class Box:
 
 
 @dataclass(frozen=True, slots=True)
+class VoiTable:
+    """A VOI look-up table (PS3.3 C.11.2.1.1).
+
+    Attributes:
+        levels: The entries, 16 bits each, little endian.
+        top: The entry that is white.
+    """
+
+    levels: bytes = field(repr=False)
+    top: int
+
+
+@dataclass(frozen=True, slots=True)
+class ValueMap:
+    """What rescaled values stand for in the real world: real = value × slope + intercept, or a table's entry.
+
+    Attributes:
+        low: Lowest rescaled value that it holds for.
+        high: Highest.
+        slope: Slope.
+        intercept: Intercept.
+        unit: UCUM code of the unit, or "".
+        label: What is measured, in the file's words; may be "".
+        table: Real values from `low` to `high` at equal steps; then slope and intercept do not count.
+    """
+
+    low: float
+    high: float
+    slope: float
+    intercept: float
+    unit: str
+    label: str = ""
+    table: tuple[float, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Window:
     """A grey-level window in rescaled units (PS3.3 C.11.2.1.2).
 
@@ -81,13 +121,15 @@ class Window:
         center: Window centre.
         width: Window width, > 0.
         name: The file's explanation, or "auto" for a percentile window, "full" for the data range.
-        function: LINEAR, LINEAR_EXACT or SIGMOID.
+        function: LINEAR, LINEAR_EXACT, SIGMOID, or TABLE.
+        table: With TABLE, the grey levels from the lower end of the window to the upper one.
     """
 
     center: float
     width: float
     name: str = ""
     function: str = "LINEAR_EXACT"
+    table: VoiTable | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +170,11 @@ class SliceRef:
         patient: Pseudonym of the patient (a hash), or "" where unknown; groups splits.
         frame_of_reference: FrameOfReferenceUID, or "".
         instance_number: InstanceNumber where present.
+        dimension: Where it comes among the frames of its file, where that counts them by dimension.
+        aspect: Height over width of a pixel where no spacing says it (PixelAspectRatio).
         padding: Range of rescaled values that are no image (PixelPaddingValue), or None.
+        colour: The file holds it in colour. Its pixels are luma; the colours are for the screen.
+        value_maps: What its values stand for, where the file says so.
     """
 
     key: str
@@ -144,7 +190,11 @@ class SliceRef:
     patient: str = ""
     frame_of_reference: str = ""
     instance_number: int | None = None
+    dimension: tuple[int, ...] = ()
+    aspect: float = 1.0
     padding: tuple[float, float] | None = None
+    colour: bool = False
+    value_maps: tuple[ValueMap, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -222,51 +272,6 @@ class Catalog:
     objects: tuple[DicomObject, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class LabelClass:
-    """A class with an id that never changes and is never reused."""
-
-    id: int
-    name: str
-    color: str = "#ffb000"
-
-
-@dataclass(frozen=True, slots=True)
-class LabelSchema:
-    """The classes a box can have. Ids are ≥ 1 and stable; adding never renumbers."""
-
-    name: str
-    classes: tuple[LabelClass, ...]
-
-    def __post_init__(self) -> None:
-        ids = [c.id for c in self.classes]
-        names = [c.name for c in self.classes]
-        if len(set(ids)) != len(ids) or any(i < 1 for i in ids):
-            raise ValueError(
-                f"label schema {self.name!r}: class ids must be unique and at least 1, got {ids}"
-            )
-        if len(set(names)) != len(names) or not all(names):
-            raise ValueError(f"label schema {self.name!r}: class names must be unique and not empty")
-
-    def by_id(self, label_id: int) -> LabelClass | None:
-        """The class of that id, or None."""
-        return next((c for c in self.classes if c.id == label_id), None)
-
-    def by_name(self, name: str) -> LabelClass | None:
-        """The class of that name, or None."""
-        return next((c for c in self.classes if c.name == name), None)
-
-    def name_of(self, label_id: int) -> str:
-        """The class's name; "class N" for an id the schema lacks."""
-        found = self.by_id(label_id)
-        return found.name if found else f"class {label_id}"
-
-    def with_class(self, name: str, color: str = "#ffb000", label_id: int | None = None) -> LabelSchema:
-        """This schema and one more class; its id is the next free one unless given."""
-        new_id = label_id if label_id is not None else max((c.id for c in self.classes), default=0) + 1
-        return LabelSchema(self.name, (*self.classes, LabelClass(new_id, name, color)))
-
-
 class OriginKind(StrEnum):
     """Where a box came from."""
 
@@ -275,6 +280,8 @@ class OriginKind(StrEnum):
     PROPOSAL = "proposal"
     INTERPOLATED = "interpolated"
     IMPORTED = "imported"
+    COPIED = "copied"
+    PROJECTED = "projected"
 
 
 @dataclass(frozen=True, slots=True)
@@ -282,12 +289,12 @@ class Origin:
     """Provenance of an annotation.
 
     Attributes:
-        kind: Human, model, proposal, interpolated or imported.
+        kind: Human, model, proposal or imported; interpolated, copied or projected from other boxes.
         model: "name@hash" where a model predicted it.
         score: The model's score.
         proposal: The proposal the prediction came from.
         predicted: The box as predicted, before any correction.
-        source: Name of the imported file.
+        source: Name of the imported file; of a copied or projected box, the id of the one it was made from.
     """
 
     kind: OriginKind
@@ -318,6 +325,10 @@ class Annotation:
         origin: Where it came from.
         author: The reader who made or last changed it.
         window: (centre, width) in force when it was made.
+        attributes: What a reader said of it beside the class, by the id of the schema's field.
+        locked: It can be neither moved, resized nor deleted.
+        checked: False while a computed box (interpolated, copied, projected) waits for a reader's eye.
+        finding: Name of the finding a reader put it in, or "": linked by where it lies.
     """
 
     id: str
@@ -327,6 +338,14 @@ class Annotation:
     origin: Origin = HUMAN
     author: str = ""
     window: tuple[float, float] | None = None
+    attributes: Attributes = ()
+    locked: bool = False
+    checked: bool = True
+    finding: str = ""
+
+    def attribute(self, field_id: str) -> AttributeValue | None:
+        """The value of a field, or None where nothing was said."""
+        return next((value for name, value in self.attributes if name == field_id), None)
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,10 +14,10 @@ ALL = SOURCES + sorted(p for top in ("tests", "benchmarks", "docs") for p in (RO
 
 # Rank of each room of core; a module imports from its own rank or below only.
 RANK = {
-    "core.errors": 0, "core.regions": 1, "core.model": 1, "core.boxes": 1, "core.edits": 2, "core.jobs": 2,
-    "core.settings": 2, "core.system": 2, "core.imaging": 3, "core.proposals": 3, "core.evaluation": 4,
-    "core.detection": 5, "core.store": 5, "core.exchange": 6, "core.review": 6, "core.doctor": 7,
-    "core.cli_support": 7, "core.cli": 8,
+    "core.errors": 0, "core.regions": 1, "core.label_schema": 1, "core.model": 1, "core.boxes": 1,
+    "core.edits": 2, "core.jobs": 2, "core.settings": 2, "core.system": 2, "core.imaging": 3,
+    "core.proposals": 3, "core.evaluation": 4, "core.detection": 5, "core.store": 5, "core.exchange": 6,
+    "core.review": 6, "core.doctor": 7, "core.cli_support": 7, "core.cli": 8,
 }  # fmt: skip
 ONLY_IN = {
     "PySide6": ("gui",),

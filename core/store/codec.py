@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from core.edits import Change, Entry, SetEdit
+from core.label_schema import attributes_of
 from core.model import (
     Annotation,
     Box,
@@ -20,9 +21,11 @@ from core.model import (
     ReadingMark,
     ReadState,
     Rejection,
+    SchemaBook,
     SliceRef,
     Window,
 )
+from core.store.schemas import decode_book, encode_book
 
 Json = dict[str, Any]
 
@@ -118,6 +121,8 @@ def _read_geometry(tree: Json) -> Geometry:
 def _entry(entry: Entry | None) -> Json | None:
     if entry is None:
         return None
+    if isinstance(entry, SchemaBook):
+        return {"kind": "schemas", **encode_book(entry)}
     if isinstance(entry, ReadingMark):
         return {"kind": "reading", "slice": entry.slice_key, "state": entry.state, "reader": entry.reader}
     common = {
@@ -136,13 +141,31 @@ def _entry(entry: Entry | None) -> Json | None:
             "reason": entry.reason,
         }
     window = None if entry.window is None else _floats(entry.window)
-    return {"kind": "annotation", **common, "origin": _origin(entry.origin), "window": window}
+    plain = {"kind": "annotation", **common, "origin": _origin(entry.origin), "window": window}
+    return {**plain, **_said(entry)}
+
+
+def _said(annotation: Annotation) -> Json:
+    """What most boxes lack, and the first format did not know."""
+    said: Json = {}
+    if annotation.attributes:
+        said["attributes"] = dict(annotation.attributes)
+    if annotation.locked:
+        said["locked"] = True
+    if not annotation.checked:
+        said["checked"] = False
+    if annotation.finding:
+        said["finding"] = annotation.finding
+    return said
 
 
 def _read_entry(tree: Json | None) -> Entry | None:
     if tree is None:
         return None
-    kind, key = tree["kind"], tree["slice"]
+    kind = tree["kind"]
+    if kind == "schemas":
+        return decode_book(tree)
+    key = tree["slice"]
     if kind == "reading":
         return ReadingMark(key, ReadState(tree["state"]), tree["reader"])
     box, label = Box(*tree["box"]), tree["label"]
@@ -153,7 +176,19 @@ def _read_entry(tree: Json | None) -> Entry | None:
     if kind != "annotation":
         raise ValueError(f"unknown kind of entry {kind!r}")
     window = None if tree["window"] is None else (tree["window"][0], tree["window"][1])
-    return Annotation(tree["id"], key, box, label, _read_origin(tree["origin"]), tree["author"], window)
+    return Annotation(
+        tree["id"],
+        key,
+        box,
+        label,
+        _read_origin(tree["origin"]),
+        tree["author"],
+        window,
+        attributes_of(tree.get("attributes", {})),
+        tree.get("locked", False),
+        tree.get("checked", True),
+        tree.get("finding", ""),
+    )
 
 
 def _origin(origin: Origin) -> Json:

@@ -53,6 +53,7 @@ class Database:
                     raise WorkspaceDamaged(f"{path}: its contents are damaged ({detail}). {WAY_OUT}")
                 if not sa.inspect(connection).get_table_names():
                     fill(connection)
+                tables.upgrade(connection)
         except DBAPIError as error:
             _close(connection)
             raise open_error(path, error) from error

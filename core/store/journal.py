@@ -132,6 +132,7 @@ def describe(edit: SetEdit, schema: LabelSchema) -> str:
     count = len(edit.changes)
     entry = edit.changes[0].entry if edit.changes else None
     label = schema.name_of(entry.label_id) if isinstance(entry, Annotation) else ""
+    count = sum(isinstance(c.entry, Annotation) for c in edit.changes) or count
     boxes = f"{label} box".strip() if count == 1 else f"{count} boxes"
     predictions = "prediction" if count == 1 else f"{count} predictions"
     slices = "slice" if count == 1 else f"{count} slices"
@@ -146,5 +147,15 @@ def describe(edit: SetEdit, schema: LabelSchema) -> str:
         "read": f"mark {slices} read",
         "unread": f"mark {slices} unread",
         "import": f"import {boxes}",
+        "copy": f"copy {boxes}",
+        "interpolate": f"interpolate {boxes}",
+        "project": f"project {boxes}",
+        "check": f"check {boxes}",
+        "attribute": f"describe {boxes}",
+        "lock": f"lock {boxes}",
+        "unlock": f"unlock {boxes}",
+        "merge": "merge findings",
+        "split": "split a finding",
+        "schema": edit.reason or "change the label schemas",
     }
     return phrases.get(edit.action, edit.action)

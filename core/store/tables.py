@@ -18,7 +18,9 @@ from sqlalchemy import event
 from sqlalchemy.pool import NullPool
 
 APPLICATION_ID = 0x4F565244  # "OVRD"
-VERSION = 1
+# 1: the first. 2: boxes with attributes, locks and findings, label schemas in the journal. The tables are the
+# same, and an entry of format 1 is one of format 2; but an older Overread would lose what it does not know.
+VERSION = 2
 
 metadata = sa.MetaData()
 
@@ -106,6 +108,12 @@ def create_tables(connection: sa.Connection) -> None:
             )
     connection.exec_driver_sql(f"PRAGMA application_id={APPLICATION_ID}")
     connection.exec_driver_sql(f"PRAGMA user_version={VERSION}")
+
+
+def upgrade(connection: sa.Connection) -> None:
+    """Mark a workspace of an earlier format as one of this, inside the running transaction."""
+    if int(connection.exec_driver_sql("PRAGMA user_version").scalar_one()) < VERSION:
+        connection.exec_driver_sql(f"PRAGMA user_version={VERSION}")
 
 
 def header_version(path: Path) -> int | None:

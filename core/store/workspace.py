@@ -19,9 +19,9 @@ from typing import Any, Self
 import sqlalchemy as sa
 from sqlalchemy.exc import DBAPIError
 
-from core.edits import AnnotationSet, SetEdit, fold
+from core.edits import AnnotationSet, SetEdit, change_schemas, fold
 from core.errors import EditConflict, InputError, JournalWriteFailed, WorkspaceDamaged
-from core.model import LabelClass, LabelSchema, Series, SliceRef
+from core.model import LabelClass, LabelSchema, SchemaBook, Series, SliceRef
 from core.store import tables
 from core.store.codec import canonical, decode_edit, encode_edit
 from core.store.database import WAY_OUT, Database, Row, open_error
@@ -62,7 +62,9 @@ class Workspace:
         self._reader = reader
         self._mutex = threading.RLock()
         self._annotations = AnnotationSet()
-        self._schema = LabelSchema("", ())
+        self._first_schemas = SchemaBook((LabelSchema("", ()),), "")
+        self._schemas = self._first_schemas
+        self._schema = self._schemas.schema
         self._known: dict[str, KnownSlice] = {}
         self._stacks = UndoStacks()
         self._seqs_of: dict[str, list[int]] = {}
@@ -132,8 +134,13 @@ class Workspace:
 
     @property
     def schema(self) -> LabelSchema:
-        """The classes a box can have."""
+        """The active label schema: the classes a new box can have, and those that boxes may have besides."""
         return self._schema
+
+    @property
+    def schemas(self) -> SchemaBook:
+        """All label schemas of the workspace."""
+        return self._schemas
 
     def commit(self, edit: SetEdit) -> JournalEntry:
         """Apply an edit and put it on disk; returns once it is there.
@@ -199,7 +206,7 @@ class Workspace:
             return tuple(read_entry(row) for row in self._database.rows(query))
 
     def add_class(self, name: str, color: str = "") -> LabelClass:
-        """Add a class under the next free id; existing ids never change.
+        """Add a class under the next free id, or bring a removed one back; existing ids never change.
 
         Args:
             name: Its name, new in the schema.
@@ -207,18 +214,37 @@ class Workspace:
 
         Raises:
             InputError: The name is empty or taken.
-            StoreError: It is not on disk; the schema has not changed.
+            JournalWriteFailed: It is not on disk; the schema has not changed.
         """
         with self._mutex:
             name = name.strip()
             if not name or self._schema.by_name(name) is not None:
                 raise InputError(f"class {name!r}: a class needs a name that no other class has.")
-            schema = self._schema.with_class(name, color or next_color(self._schema))
-            made = schema.classes[-1]
-            with self._database.writing("the class was not added") as connection:
-                connection.execute(tables.classes.insert(), _class_row(made))
-            self._schema = schema
+            book = self._schemas.with_class(name, color or next_color(self._schema))
+            self.change_schemas(book, f"add class {name}")
+            made = self._schema.by_name(name)
+            assert made is not None
             return made
+
+    def change_schemas(self, book: SchemaBook, what: str) -> JournalEntry:
+        """Put other label schemas in force; one entry of the journal, taken back like any edit.
+
+        Args:
+            book: The schemas.
+            what: How they differ, for the history.
+
+        Raises:
+            EditConflict: They do not differ.
+            InputError: A class that was there is neither among the classes nor among the retired ones.
+            JournalWriteFailed: As `commit`.
+        """
+        with self._mutex:
+            if book == self._schemas:
+                raise EditConflict("The label schemas are as they were.")
+            lost = _ids_of(self._schemas) - _ids_of(book)
+            if lost:
+                raise InputError(f"class {min(lost)}: a class that was once there is retired, not forgotten.")
+            return self.commit(change_schemas(self._annotations.schemas, book, what))
 
     def remember(self, slices: Series | Iterable[SliceRef], series: Series | Iterable[Series] = ()) -> None:
         """Note where slices are, so that export and training can work from the workspace alone.
@@ -297,9 +323,15 @@ class Workspace:
         with self._database.writing("the edit was not recorded", JournalWriteFailed) as connection:
             connection.execute(tables.journal.insert(), row)
         self._annotations = new
+        self._show_schemas()
         entry = read_entry(row)
         self._note(entry)
         return entry
+
+    def _show_schemas(self) -> None:
+        book = self._annotations.schemas or self._first_schemas
+        if book is not self._schemas:
+            self._schemas, self._schema = book, book.schema
 
     def _note(self, entry: JournalEntry) -> None:
         self._stacks.record(entry.seq, entry.undoes, entry.redoes)
@@ -323,13 +355,15 @@ class Workspace:
         """Project the file into memory."""
         facts = {r["name"]: r["value"] for r in self._database.rows(sa.select(tables.meta))}
         classes = self._database.rows(sa.select(tables.classes).order_by(tables.classes.c.id))
-        self._schema = LabelSchema(
+        first = LabelSchema(
             facts.get("schema", ""), tuple(LabelClass(r["id"], r["name"], r["color"]) for r in classes)
         )
+        self._first_schemas = SchemaBook((first,), first.name)
         known = self._database.rows(sa.select(tables.slices).order_by(tables.slices.c.number))
         self._known = {r["key"]: read_slice(r) for r in known}
         self._head = genesis(facts.get("id", ""))
         self._replay()
+        self._show_schemas()
 
     def _replay(self) -> None:
         rows = self._database.rows(sa.select(tables.journal).order_by(tables.journal.c.seq))
@@ -359,6 +393,10 @@ def _fill(connection: sa.Connection, schema: LabelSchema) -> None:
     connection.execute(tables.meta.insert(), [{"name": k, "value": v} for k, v in facts.items()])
     if schema.classes:
         connection.execute(tables.classes.insert(), [_class_row(c) for c in schema.classes])
+
+
+def _ids_of(book: SchemaBook) -> set[int]:
+    return {c.id for s in book.schemas for c in (*s.classes, *s.retired)}
 
 
 def _class_row(row: LabelClass) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from pathlib import Path
 from hypothesis import strategies as st
 
 from core.edits import AnnotationSet, Change, Entry, SetEdit, entry_key
+from core.label_schema import attributes_of
 from core.model import (
     Annotation,
     Box,
@@ -18,12 +19,14 @@ from core.model import (
     ReadingMark,
     ReadState,
     Rejection,
+    SchemaBook,
     SliceRef,
 )
 
 SCHEMA = LabelSchema(
     "test", (LabelClass(1, "tumour"), LabelClass(3, "gliome à 3 ans"), LabelClass(7, "x, y"))
 )
+BOOK = SchemaBook((SCHEMA, LabelSchema("other", (LabelClass(9, "tumour", key=3),), fields=())), "other")
 KEYS = ("dicom:1.2.3#0", "dicom:1.2.3#1", "raster:ab#0")
 
 texts = st.text(st.characters(codec="utf-8", exclude_categories=["Cs"]), max_size=12)
@@ -54,6 +57,9 @@ def origins() -> st.SearchStrategy[Origin]:
     return st.builds(Origin, st.sampled_from(OriginKind), texts, score, optional_box, optional_box, texts)
 
 
+attributes = st.dictionaries(texts, st.booleans() | st.integers(1, 5) | texts, max_size=3).map(attributes_of)
+
+
 def some_annotations(keys: tuple[str, ...] = KEYS) -> st.SearchStrategy[Annotation]:
     return st.builds(
         Annotation,
@@ -64,6 +70,10 @@ def some_annotations(keys: tuple[str, ...] = KEYS) -> st.SearchStrategy[Annotati
         origin=origins(),
         author=texts,
         window=st.none() | st.tuples(numbers, numbers),
+        attributes=attributes,
+        locked=st.booleans(),
+        checked=st.booleans(),
+        finding=texts,
     )
 
 
@@ -81,7 +91,7 @@ def entries() -> st.SearchStrategy[Entry]:
         author=texts,
     )
     marks = st.builds(ReadingMark, st.sampled_from(KEYS), st.sampled_from(ReadState), texts)
-    return st.one_of(some_annotations(), rejections, marks)
+    return st.one_of(some_annotations(), rejections, marks, st.just(BOOK))
 
 
 def _plain_entry(number: int) -> Entry:

@@ -45,9 +45,9 @@ def test_there_is_none(tmp_path: Path) -> None:
 
 
 def test_a_later_version_is_not_touched(file: Path) -> None:
-    sql(file, "PRAGMA user_version=2", "CREATE TABLE from_the_future (x)")
+    sql(file, "PRAGMA user_version=3", "CREATE TABLE from_the_future (x)")
     before, when = file.read_bytes(), file.stat().st_mtime_ns
-    with pytest.raises(WorkspaceTooNew, match=r"w\.overread: written by a later Overread \(format 2"):
+    with pytest.raises(WorkspaceTooNew, match=r"w\.overread: written by a later Overread \(format 3"):
         Workspace.open(file, reader="r")
     assert (file.read_bytes(), file.stat().st_mtime_ns) == (before, when)
     assert [p.name for p in file.parent.iterdir()] == [file.name]

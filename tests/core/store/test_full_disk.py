@@ -93,7 +93,7 @@ def check_that_it_holds(folder: Path, full: Full, why: str) -> None:
             before, seqs = workspace.annotations, [e.seq for e in workspace.history()]
             with pytest.raises(StoreError, match="slices were not noted"):
                 workspace.remember([slice_ref(f"dicom:{i}#0") for i in range(4000)])
-            with pytest.raises(StoreError, match="class was not added"):
+            with pytest.raises(StoreError, match="edit was not recorded"):
                 workspace.add_class("x" * 100_000)
             assert (workspace.known_slices(), len(workspace.schema.classes)) == ((), 4)
             assert workspace.annotations is before
