@@ -27,9 +27,11 @@ from core.proposals.registry import warm_up
 from core.settings import SETTINGS_FILE, Settings, home, reader_name
 from core.store.workspace import Workspace
 from gui.actions import Desk
+from gui.command_table import COMMANDS
 from gui.dialog_desk import DialogDesk
 from gui.display import Display
 from gui.engine import Engine
+from gui.keymap import KEYS_FILE, Keymap
 from gui.panels.findings import FindingsPanel
 from gui.panels.history import HistoryPanel
 from gui.panels.linking import Linker
@@ -133,7 +135,8 @@ def build(qt: QApplication, workspace_path: Path, cache: PixelCache | None = Non
     status = StatusBar(desk, runner)
     page.pointed.connect(status.point_at)
     geometry = QSettings(str(home() / "window.ini"), QSettings.Format.IniFormat)
-    window = MainWindow(desk, page, status, geometry)
+    keymap = Keymap(COMMANDS, home() / KEYS_FILE)
+    window = MainWindow(desk, page, status, keymap, geometry)
     window.add_left("Worklist", WorklistPanel(desk, runner, cache))
     window.add_right(
         {
@@ -149,6 +152,8 @@ def build(qt: QApplication, workspace_path: Path, cache: PixelCache | None = Non
     window.theme_wanted.connect(lambda: _other_theme(qt, settings))
     window.closing.connect(app.shut_down)
     window.restore_geometry()
+    if keymap.problem:
+        session.said.emit("error", keymap.problem)
     return app
 
 

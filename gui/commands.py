@@ -1,8 +1,8 @@
-"""What a command is; the commands themselves are the rows in gui/command_rows, in order in gui/command_table.py."""
+"""What a command is; the commands themselves are the rows in gui/command_rows."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -45,6 +45,12 @@ class WindowPort(Protocol):
     def cycle_corners(self) -> None:
         """Corner text: all, minimal, none."""
 
+    def hide_boxes(self, hidden: bool) -> None:
+        """Hide every box, or show them again."""
+
+    def toggle_boxes(self) -> None:
+        """Hide every box, or where they are hidden show them."""
+
     def toggle_theme(self) -> None:
         """Dark or light."""
 
@@ -74,6 +80,7 @@ class Command:
         help: One sentence for key sheet and docs.
         checked: For toggles: whether it is on.
         needs: What must be there for it to be enabled: "", "slice" or "selection".
+        held: For a key that acts while it is down: called with True at the press and False at the release.
     """
 
     id: str
@@ -85,10 +92,8 @@ class Command:
     help: str = ""
     checked: Callable[[Context], bool] | None = None
     needs: str = ""
+    held: Callable[[Context, bool], None] | None = None
 
-
-HELD_KEYS: tuple[tuple[str, str], ...] = (("H (held)", "Hide every box while the key is down."),)
-"""Keys that act while they are down; they are not commands."""
 
 GESTURES: tuple[tuple[str, str], ...] = (
     ("Wheel", "Scroll through the slices."),
@@ -107,11 +112,3 @@ def enabled(command: Command, context: Context) -> bool:
     if command.needs == "selection":
         return bool(session.selected)
     return True
-
-
-def key_table(commands: Iterable[Command]) -> str:
-    """The keys as a Markdown table; docs/keys.md is this text, kept current by a test."""
-    rows = ["| key | command | what it does |", "|---|---|---|"]
-    rows += [f"| {' · '.join(c.keys)} | {c.title.rstrip('…')} | {c.help} |" for c in commands if c.keys]
-    rows += [f"| {key} | | {text} |" for key, text in (*HELD_KEYS, *GESTURES)]
-    return "\n".join(rows) + "\n"

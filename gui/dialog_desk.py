@@ -15,8 +15,10 @@ from core.settings import Settings
 from gui.actions import Desk
 from gui.command_table import COMMANDS
 from gui.dialogs.exchange import ExportDialog, ImportDialog
-from gui.dialogs.lists import Palette, key_sheet, skipped_files
+from gui.dialogs.key_editor import KeyEditor
+from gui.dialogs.lists import key_sheet, skipped_files
 from gui.dialogs.models import ModelsDialog, told
+from gui.dialogs.palette import Palette
 from gui.retraining import Retraining
 from gui.runner import JobRunner
 from gui.window import MainWindow
@@ -47,7 +49,8 @@ class DialogDesk:
             "skipped": lambda: skipped_files(desk.session.skipped, window),
             "models": lambda: ModelsDialog(desk, self.use_model, window),
             "training": self._training_view,
-            "keys": lambda: key_sheet(COMMANDS, window),
+            "keys": lambda: key_sheet(window.keymap, window),
+            "change-keys": lambda: KeyEditor(window.keymap, window),
             "palette": self._palette,
             "about": self._about,
         }
@@ -114,7 +117,7 @@ class DialogDesk:
         return self._training
 
     def _palette(self) -> QWidget:
-        palette = Palette(COMMANDS, self._window.context, self._window)
+        palette = Palette(COMMANDS, self._window.keymap, self._window.context, self._window)
         middle = self._window.geometry().center()
         palette.move(middle.x() - palette.width() // 2, self._window.geometry().top() + 90)
         return palette

@@ -25,6 +25,7 @@ from gui.actions import Desk
 from gui.command_table import COMMANDS
 from gui.commands import Command, Context, enabled
 from gui.focus_keys import TEXT, keeps_key
+from gui.keymap import Keymap, key_of
 from gui.statusbar import StatusBar
 from gui.theme import icon
 from gui.viewer.scene import CornerMode, Tool
@@ -56,12 +57,17 @@ class MainWindow(QMainWindow):
     theme_wanted = Signal()
     closing = Signal()
 
-    def __init__(self, desk: Desk, page: ViewerPage, status: StatusBar, geometry: QSettings) -> None:
+    def __init__(
+        self, desk: Desk, page: ViewerPage, status: StatusBar, keymap: Keymap, geometry: QSettings
+    ) -> None:
         super().__init__()
         self.actions_by_id: dict[str, QAction] = {}
+        self._held: dict[Qt.Key, Callable[[Context, bool], None]] = {}
+        self._down: set[Qt.Key] = set()
         self.setWindowTitle("Overread")
         self.setAcceptDrops(True)
         self._desk = desk
+        self.keymap = keymap
         self._geometry = geometry
         self._corner = 0
         self._last_reason = REJECTION_REASONS[0]
@@ -131,15 +137,23 @@ class MainWindow(QMainWindow):
         for command in COMMANDS:
             action = QAction(command.title, self)
             action.setObjectName(command.id)
-            action.setShortcuts([QKeySequence(k) for k in command.keys])
-            action.setToolTip(
-                f"{command.title.rstrip('…')} ({command.keys[0]})" if command.keys else command.title
-            )
             action.setStatusTip(command.help)
             action.setCheckable(command.checked is not None)
             action.triggered.connect(self._runner_of(command))
             self.addAction(action)
             self.actions_by_id[command.id] = action
+        self._give_keys()
+        self.keymap.changed.connect(self._give_keys)
+
+    def _give_keys(self) -> None:
+        """Put the keys in force on the actions; a key that acts while held is the event filter's."""
+        for command in COMMANDS:
+            keys, action = self.keymap.keys(command.id), self.actions_by_id[command.id]
+            if command.held is None:
+                action.setShortcuts([QKeySequence(k) for k in keys])
+            title = command.title.rstrip("…")
+            action.setToolTip(f"{title} ({keys[0]})" if keys else title)
+        self._held = {key_of(k): c.held for c in COMMANDS if c.held for k in self.keymap.keys(c.id)}
 
     def _tint_icons(self) -> None:
         for command in COMMANDS:
@@ -152,8 +166,8 @@ class MainWindow(QMainWindow):
         if event.type() == QEvent.Type.PaletteChange and self.actions_by_id:
             self._tint_icons()
         if event.type() == QEvent.Type.ActivationChange and not self.isActiveWindow():
-            # The release of a held H goes to the other window: boxes must not stay hidden.
-            self.page.canvas.set_boxes_hidden(False)
+            # The release of a held key goes to the other window: boxes must not stay hidden.
+            self._let_go()
 
     def _runner_of(self, command: Command) -> Callable[[], None]:
         def run() -> None:
@@ -281,6 +295,14 @@ class MainWindow(QMainWindow):
         self._corner = (self._corner + 1) % len(CORNER_MODES)
         self.page.canvas.set_corner_mode(CORNER_MODES[self._corner])
 
+    def hide_boxes(self, hidden: bool) -> None:
+        """Hide every box, or show them again."""
+        self.page.canvas.set_boxes_hidden(hidden)
+
+    def toggle_boxes(self) -> None:
+        """Hide every box, or where they are hidden show them."""
+        self.hide_boxes(not self.page.canvas.boxes_hidden())
+
     def toggle_theme(self) -> None:
         """Dark or light."""
         self.theme_wanted.emit()
@@ -288,9 +310,9 @@ class MainWindow(QMainWindow):
     # -- events --------------------------------------------------------------------------------------
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
-        """H hides every box while it is down; a field, slider or button in focus keeps its own keys."""
-        if isinstance(event, QKeyEvent) and event.key() == Qt.Key.Key_H and not event.isAutoRepeat():
-            self._hide_while_down(event)
+        """Held keys act while they are down; a field, slider or button in focus keeps its own keys."""
+        if isinstance(event, QKeyEvent) and event.key() in self._held and not event.isAutoRepeat():
+            self._hold(event)
         if (
             event.type() == QEvent.Type.ShortcutOverride
             and isinstance(event, QKeyEvent)
@@ -301,16 +323,25 @@ class MainWindow(QMainWindow):
             return True
         return super().eventFilter(watched, event)
 
-    def _hide_while_down(self, event: QKeyEvent) -> None:
-        if event.type() == QEvent.Type.KeyRelease:
-            self.page.canvas.set_boxes_hidden(False)
+    def _hold(self, event: QKeyEvent) -> None:
+        key = Qt.Key(event.key())
+        if event.type() == QEvent.Type.KeyRelease and key in self._down:
+            self._down.discard(key)
+            self._held[key](self.context, False)
         elif (
             event.type() == QEvent.Type.KeyPress
             and event.modifiers() == Qt.KeyboardModifier.NoModifier
             and self.isActiveWindow()
             and not isinstance(QApplication.focusWidget(), TEXT)
+            and self._desk.session.current_slice is not None
         ):
-            self.page.canvas.set_boxes_hidden(True)
+            self._down.add(key)
+            self._held[key](self.context, True)
+
+    def _let_go(self) -> None:
+        for key in self._down:
+            self._held[key](self.context, False)
+        self._down.clear()
 
     def dragEnterEvent(self, event: QDragEnterEvent) -> None:
         """Take local files and folders."""

@@ -98,6 +98,16 @@ ROWS: tuple[Command, ...] = (
         checked=lambda c: c.desk.engine.layers.rejections,
     ),
     Command(
+        "hide-boxes",
+        "Hide boxes while held",
+        "View",
+        lambda c: c.window.toggle_boxes(),
+        ("H",),
+        help="Hide every box while the key is down; from the menu until chosen again.",
+        needs="slice",
+        held=lambda c, down: c.window.hide_boxes(down),
+    ),
+    Command(
         "corners",
         "Corner text",
         "View",

@@ -136,6 +136,10 @@ class Canvas(QWidget):
             self._hovered = None
             self.update()
 
+    def boxes_hidden(self) -> bool:
+        """Whether all boxes are hidden."""
+        return self._boxes_hidden
+
     def set_corner_mode(self, mode: CornerMode | Literal["all", "minimal", "none"]) -> None:
         """Choose how much corner text is shown; letters, scale bar and badges stay."""
         if CornerMode(mode) is not self._corner_mode:

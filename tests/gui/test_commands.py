@@ -35,7 +35,7 @@ def test_the_window_has_an_action_for_every_row(app: App, qtbot: QtBot) -> None:
     assert set(app.window.actions_by_id) == {c.id for c in COMMANDS}
     for c in COMMANDS:
         shortcuts = [s.toString() for s in app.window.actions_by_id[c.id].shortcuts()]
-        assert shortcuts == [QKeySequence(k).toString() for k in c.keys], c.id
+        assert shortcuts == ([] if c.held else [QKeySequence(k).toString() for k in c.keys]), c.id
 
 
 def test_the_generated_docs_are_current() -> None:
