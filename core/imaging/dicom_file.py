@@ -15,13 +15,13 @@ from typing import BinaryIO
 
 from pydicom import config, uid
 from pydicom.dataset import Dataset
-from pydicom.filereader import read_partial
-from pydicom.tag import BaseTag
+from pydicom.pixels.common import PhotometricInterpretation
 
 from core.errors import UnreadableFile
 from core.imaging.archive import open_binary
 from core.imaging.base import check_shape
-from core.imaging.dicom_objects import object_kind, refuse_other_object
+from core.imaging.dicom_objects import refuse_other_object
+from core.imaging.dicom_parse import PIXEL_TAGS, UNDEFINED, read_header
 
 # Odd values are common and are judged where they are used. pydicom's warnings quote them, and they may be a
 # patient's: they go nowhere.
@@ -33,8 +33,12 @@ _MAX_INFLATED = 256 << 20
 _MAX_FRAMES = 100_000
 _RATIO = 1000  # decoded bytes of a frame to bytes of the file
 _SMALL_FRAME = 64 << 20  # below this the ratio does not matter
-_PIXEL_TAGS = {0x7FE00010: "PixelData", 0x7FE00009: "DoubleFloatPixelData", 0x7FE00008: "FloatPixelData"}
-_UNDEFINED = 0xFFFFFFFF
+_BITS_ALLOCATED = (1, 8, 16, 32, 64)
+PACKED_BITS = 12
+"""Bits allocated of old files that pack two pixels into three bytes (ACR-NEMA 2.0)."""
+
+_COLOURS = ("RGB", "PALETTE COLOR", "YBR_FULL", "YBR_FULL_422", "YBR_ICT", "YBR_RCT")
+_GREYS = ("MONOCHROME1", "MONOCHROME2")
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,12 +79,19 @@ class OpenDicom:
 
 @contextmanager
 def dicom_stream(path: Path) -> Iterator[BinaryIO]:
-    """The file, inflated (within a bound) where its transfer syntax is deflated.
+    """The file from its preamble on, inflated (within a bound) where its transfer syntax is deflated.
+
+    A file whose preamble was cut off, so that it begins with "DICM", is given an empty one.
 
     Raises:
         UnreadableFile: The deflated data are damaged or larger than the bound.
     """
     with open_binary(path) as file:
+        if file.read(4) == b"DICM":
+            file.seek(0)
+            yield io.BytesIO(bytes(128) + file.read())
+            return
+        file.seek(0)
         deflated_at = _deflated_at(file)
         file.seek(0)
         if deflated_at is None:
@@ -121,26 +132,27 @@ def open_dicom(path: Path, stream: BinaryIO, size: int, *, bare: bool) -> OpenDi
     Raises:
         UnreadableFile: Not an image, truncated, or announcing more pixels than the file can hold.
     """
-    dataset = read_partial(stream, stop_when=_at_pixels, force=bare)
+    dataset, skipped = read_header(path, stream, bare)
     sop_class = str(dataset.get("SOPClassUID", "") or dataset.file_meta.get("MediaStorageSOPClassUID", ""))
-    if bare and not (sop_class and ("Rows" in dataset or object_kind(sop_class))):
+    acr_nema = bare and str(dataset.get("RecognitionCode", "")).startswith("ACR-NEMA")
+    if bare and not acr_nema and (not sop_class or uid.UID(sop_class).name == sop_class):
         raise UnreadableFile(path, "not a DICOM or image file")
     place = _find_pixels(path, stream, dataset)
     has_pixels = place is not None and "Rows" in dataset and "Columns" in dataset
     refuse_other_object(path, dataset, sop_class, has_pixels=has_pixels)
     if place is None or not has_pixels:
         raise UnreadableFile(path, "DICOM without pixel data")
-    notes: list[str] = []
+    notes = ["ACR-NEMA file, older than DICOM"] if acr_nema else []
+    notes += ["an element of unknown kind was left out"] if skipped else []
     syntax = dataset.file_meta.get("TransferSyntaxUID")
     if not syntax or not uid.UID(syntax).is_transfer_syntax:
-        syntax = uid.ImplicitVRLittleEndian if dataset.original_encoding[0] else uid.ExplicitVRLittleEndian
-        notes.append("transfer syntax missing or unknown: guessed")
+        implicit, little = dataset.original_encoding
+        syntax = uid.ImplicitVRLittleEndian if implicit else uid.ExplicitVRLittleEndian
+        syntax = syntax if little else uid.ExplicitVRBigEndian
+        if not acr_nema:
+            notes.append("transfer syntax missing or unknown: guessed")
     frames = _checked_frames(path, dataset, place, uid.UID(syntax), size, stream)
     return OpenDicom(dataset, uid.UID(syntax), place, frames, tuple(notes))
-
-
-def _at_pixels(tag: BaseTag, vr: str | None, length: int) -> bool:
-    return tag in _PIXEL_TAGS
 
 
 def _find_pixels(path: Path, stream: BinaryIO, dataset: Dataset) -> PixelPlace | None:
@@ -151,7 +163,7 @@ def _find_pixels(path: Path, stream: BinaryIO, dataset: Dataset) -> PixelPlace |
     if len(head) < 8:
         return None
     group, element = struct.unpack(order + "HH", head[:4])
-    keyword = _PIXEL_TAGS.get(group << 16 | element)
+    keyword = PIXEL_TAGS.get(group << 16 | element)
     if keyword is None:
         return None
     vr = "OW"
@@ -165,21 +177,17 @@ def _find_pixels(path: Path, stream: BinaryIO, dataset: Dataset) -> PixelPlace |
     if length == 0:
         return None
     return PixelPlace(
-        keyword, "OW" if vr == "UN" else vr, stream.tell(), -1 if length == _UNDEFINED else length
+        keyword, "OW" if vr == "UN" else vr, stream.tell(), -1 if length == UNDEFINED else length
     )
 
 
 def _checked_frames(
     path: Path, dataset: Dataset, place: PixelPlace, syntax: uid.UID, size: int, stream: BinaryIO
 ) -> int:
-    rows, columns = int(dataset.Rows), int(dataset.Columns)
+    rows, columns = (whole_number(path, dataset, name, 0) for name in ("Rows", "Columns"))
     check_shape(path, rows, columns)
-    samples, bits = int(dataset.get("SamplesPerPixel") or 1), int(dataset.get("BitsAllocated") or 0)
-    if place.keyword != "PixelData":
-        bits = 32 if place.keyword == "FloatPixelData" else 64
-    if samples not in (1, 3, 4) or bits not in (1, 8, 16, 32, 64):
-        raise UnreadableFile(path, f"unsupported pixels: {samples} samples of {bits} bits")
-    frames = int(dataset.get("NumberOfFrames") or 1)
+    bits, samples = _checked_samples(path, dataset, place, syntax)
+    frames = whole_number(path, dataset, "NumberOfFrames", 1)
     if not 1 <= frames <= _MAX_FRAMES:
         raise UnreadableFile(path, f"NumberOfFrames {frames} is not possible")
     frame_bytes = rows * columns * samples * bits // 8
@@ -195,6 +203,45 @@ def _checked_frames(
     if there < needed:
         raise UnreadableFile(path, f"truncated DICOM: {there} of {needed} bytes of pixel data are there")
     return frames
+
+
+def whole_number(path: Path, dataset: Dataset, name: str, default: int) -> int:
+    """An attribute as a whole number, or the default where it is absent or empty.
+
+    Raises:
+        UnreadableFile: It is something else.
+    """
+    try:
+        value = dataset.get(name)
+        return default if value is None or value == "" else int(value)
+    except (ValueError, TypeError, OverflowError, NotImplementedError) as error:
+        raise UnreadableFile(path, f"damaged DICOM: {name} is not a whole number") from error
+
+
+def _checked_samples(path: Path, dataset: Dataset, place: PixelPlace, syntax: uid.UID) -> tuple[int, int]:
+    """Bits allocated and samples per pixel.
+
+    Raises:
+        UnreadableFile: The header describes pixels that there cannot be.
+    """
+    samples = whole_number(path, dataset, "SamplesPerPixel", 1)
+    if place.keyword != "PixelData":
+        return (32 if place.keyword == "FloatPixelData" else 64), samples
+    bits = whole_number(path, dataset, "BitsAllocated", 16)
+    stored = whole_number(path, dataset, "BitsStored", bits)
+    packed = bits == PACKED_BITS and samples == 1 and not syntax.is_encapsulated
+    if samples not in (1, 3) or (bits not in _BITS_ALLOCATED and not packed):
+        raise UnreadableFile(path, f"unsupported pixels: {samples} samples of {bits} bits")
+    if not 1 <= stored <= bits:
+        raise UnreadableFile(path, f"damaged DICOM: {stored} bits stored in {bits} allocated")
+    if whole_number(path, dataset, "PixelRepresentation", 0) not in (0, 1):
+        raise UnreadableFile(path, "damaged DICOM: PixelRepresentation is neither 0 nor 1")
+    photometric = str(dataset.get("PhotometricInterpretation") or "MONOCHROME2")
+    one = photometric in _GREYS or photometric == "PALETTE COLOR"
+    if (samples == 1) != one or photometric not in (*_GREYS, *_COLOURS):
+        known = photometric if photometric in {str(p) for p in PhotometricInterpretation} else "unknown"
+        raise UnreadableFile(path, f"unsupported colours: {samples} samples, {known}")
+    return bits, samples
 
 
 def _native_bytes(dataset: Dataset, frame_bytes: int, frames: int, bits: int) -> int:

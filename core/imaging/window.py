@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from core.model import SliceRef, Window
+from core.model import SliceRef, VoiTable, Window
 
 _MOST = 9  # presets have the keys 1 to 9
 
@@ -64,32 +64,52 @@ def presets(ref: SliceRef, pixels: NDArray[np.generic]) -> tuple[Window, ...]:
 def apply_window(pixels: NDArray[np.generic], window: Window, inverted: bool = False) -> NDArray[np.uint8]:
     """Grey levels 0 to 255.
 
-    LINEAR, LINEAR_EXACT and SIGMOID as PS3.3 C.11.2.1.2 and C.11.2.1.3 define them, rounded to the nearest
-    level.
-    Never falls where the value rises. NaN becomes the darkest level (before inversion).
+    A VOI table, LINEAR, LINEAR_EXACT and SIGMOID as PS3.3 C.11.2.1 has them, computed in double precision and
+    rounded to the nearest level. Never falls where the value rises, except where a table does. NaN becomes
+    the darkest level (before inversion).
 
     Args:
-        pixels: Rescaled values, any shape.
+        pixels: Rescaled values, any shape; of a colour image its channels.
         window: The window; a width below the function's least is taken as that.
         inverted: Invert after the window (MONOCHROME1).
     """
-    values = np.asarray(pixels, dtype=np.float32 if pixels.dtype.itemsize <= 2 else pixels.dtype)
-    if values.dtype.kind != "f":
-        values = values.astype(np.float64)
+    values = np.asarray(pixels, dtype=np.float64)
     center, width = window.center, max(window.width, 1e-6)
     with np.errstate(over="ignore", invalid="ignore"):
-        if window.function == "SIGMOID":
+        if window.table is not None:
+            level = _looked_up(values, center, width, window.table)
+        elif window.function == "SIGMOID":
             level = 255.0 / (1.0 + np.exp(np.clip(-4.0 * (values - center) / width, -700.0, 700.0)))
         else:
             if window.function == "LINEAR" and width >= 1.0:
                 center, width = center - 0.5, width - 1.0
             # A width of 0 is a threshold: its own value is still dark.
-            level = (
-                ((values - center) / width + 0.5) * 255.0 if width else np.where(values > center, 255.0, 0.0)
-            )
-    level = np.clip(np.nan_to_num(level, nan=0.0, posinf=255.0, neginf=0.0), 0.0, 255.0)
-    grey = np.rint(level).astype(np.uint8)
+            level = _ramp(values, center, width) if width else np.where(values > center, 255.0, 0.0)
+        level = np.rint(np.clip(level, 0.0, 255.0))
+        grey = np.nan_to_num(level, copy=False, nan=0.0).astype(np.uint8)
     return np.asarray(255 - grey if inverted else grey, dtype=np.uint8)
+
+
+def _ramp(values: NDArray[np.float64], center: float, width: float) -> NDArray[np.float64]:
+    level = values - center  # in place from here on: the slice may have 64 million pixels
+    level /= width
+    level += 0.5
+    level *= 255.0
+    return level
+
+
+def _looked_up(
+    values: NDArray[np.float64], center: float, width: float, table: VoiTable
+) -> NDArray[np.float64]:
+    """The table laid over the window: at the width and centre it came with, one entry a value.
+
+    A reader who drags the window stretches and shifts the table.
+    """
+    entries = np.frombuffer(table.levels, dtype="<u2")
+    levels = entries * (255.0 / table.top)
+    index = np.rint((values - (center - width / 2)) * (len(entries) / width))
+    index = np.nan_to_num(np.clip(index, 0, len(entries) - 1), copy=False, nan=0.0)
+    return np.asarray(np.where(np.isnan(values), 0.0, levels[index.astype(np.intp)]))
 
 
 def _values(pixels: NDArray[np.generic], padding: tuple[float, float] | None) -> NDArray[np.float64]:

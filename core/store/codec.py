@@ -5,7 +5,9 @@ Numbers are written with Python's shortest round-trip form, so a float64 comes b
 
 from __future__ import annotations
 
+import base64
 import json
+import zlib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -23,11 +25,15 @@ from core.model import (
     Rejection,
     SchemaBook,
     SliceRef,
+    ValueMap,
+    VoiTable,
     Window,
 )
 from core.store.schemas import decode_book, encode_book
 
 Json = dict[str, Any]
+
+_MAX_TABLE = 2 * 65536  # bytes
 
 
 def canonical(value: object) -> str:
@@ -66,12 +72,17 @@ def encode_slice(ref: SliceRef) -> Json:
         "series_uid": ref.series_uid,
         "geometry": None if ref.geometry is None else _geometry(ref.geometry),
         "spacing": None if ref.spacing is None else _floats(ref.spacing),
-        "windows": [[float(w.center), float(w.width), w.name, w.function] for w in ref.windows],
+        "windows": [_window(w) for w in ref.windows],
         "inverted": bool(ref.inverted),
         "patient": ref.patient,
         "frame_of_reference": ref.frame_of_reference,
         "instance_number": None if ref.instance_number is None else int(ref.instance_number),
         "padding": None if ref.padding is None else _floats(ref.padding),
+        "colour": bool(ref.colour),
+        "value_maps": [
+            [*_floats((m.low, m.high, m.slope, m.intercept)), m.unit, m.label, _floats(m.table)]
+            for m in ref.value_maps
+        ],
     }
 
 
@@ -92,13 +103,37 @@ def decode_slice(tree: Json) -> SliceRef:
         series_uid=tree["series_uid"],
         geometry=None if tree["geometry"] is None else _read_geometry(tree["geometry"]),
         spacing=None if spacing is None else (spacing[0], spacing[1]),
-        windows=tuple(Window(*row) for row in tree["windows"]),
+        windows=tuple(_read_window(row) for row in tree["windows"]),
         inverted=tree["inverted"],
         patient=tree["patient"],
         frame_of_reference=tree["frame_of_reference"],
         instance_number=tree["instance_number"],
         padding=None if padding is None else (padding[0], padding[1]),
+        colour=tree.get("colour", False),
+        value_maps=tuple(_read_map(row) for row in tree.get("value_maps", ())),
     )
+
+
+def _window(window: Window) -> list[Any]:
+    """A window as JSON values; a VOI table follows it, packed: it may have 65,536 entries."""
+    plain: list[Any] = [float(window.center), float(window.width), window.name, window.function]
+    if window.table is None:
+        return plain
+    packed = base64.b64encode(zlib.compress(window.table.levels, 9)).decode()
+    return [*plain, packed, int(window.table.top)]
+
+
+def _read_window(row: list[Any]) -> Window:
+    center, width, name, function, *table = row
+    if not table:
+        return Window(center, width, name, function)
+    levels = zlib.decompressobj().decompress(base64.b64decode(table[0]), _MAX_TABLE)
+    return Window(center, width, name, function, VoiTable(levels, table[1]))
+
+
+def _read_map(row: list[Any]) -> ValueMap:
+    low, high, slope, intercept, unit, label, table = row
+    return ValueMap(low, high, slope, intercept, unit, label, tuple(table))
 
 
 def _geometry(geometry: Geometry) -> Json:

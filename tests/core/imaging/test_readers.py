@@ -448,7 +448,10 @@ class TestBadInput:
             ({"NumberOfFrames": 999_999_999}, "NumberOfFrames"),
             ({"NumberOfFrames": 5000}, "truncated"),
             ({"Rows": 0}, "no pixels"),
-            ({"BitsAllocated": 12}, "unsupported pixels"),
+            ({"BitsAllocated": 14}, "unsupported pixels"),
+            ({"BitsStored": 17}, "17 bits stored in 16 allocated"),
+            ({"PixelRepresentation": 7}, "PixelRepresentation"),
+            ({"PhotometricInterpretation": "HSV"}, "unsupported colours: 1 samples, HSV"),
         ],
     )
     def test_lies(self, tmp_path: Path, attributes: dict[str, int], reason: str) -> None:

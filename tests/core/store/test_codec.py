@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from core.edits import Change, SetEdit
-from core.model import Annotation, Box, Geometry, Origin, OriginKind, SliceRef, Window
+from core.model import Annotation, Box, Geometry, Origin, OriginKind, SliceRef, ValueMap, VoiTable, Window
 from core.store.codec import canonical, decode_edit, decode_slice, encode_edit, encode_slice
 from tests.core.strategies import KEYS, entries, texts
 
@@ -67,10 +67,16 @@ def test_what_is_no_edit_is_refused(tree: dict[str, object]) -> None:
         SliceRef(
             "dicom:1#2", Path("/a/ü.dcm"), 2, 256, 255, "1.2.3",
             Geometry((1.5, -2, 0.1), (1, 0, 0), (0, 1, 0), 0.9, 0.8), (0.9, 0.8),
-            (Window(40, 80, "BRAIN"), Window(0.5, 1, "x", "SIGMOID")), True, "abc", "1.2.9", 7, (-0.5, 0.5),
+            (Window(40, 80, "BRAIN"), Window(0.5, 1, "x", "SIGMOID")), True, "abc", "1.2.9", 7, padding=(-0.5, 0.5),
+        ),
+        SliceRef(
+            "dicom:1#3", Path("/a/table.dcm"), 3, 2, 2, "1.2.4",
+            windows=(Window(2, 4, "VOI", "TABLE", VoiTable(b"\0\0\x01\0\xff\x0f\x02\0", 4095)), Window(1, 2)),
+            colour=True,
+            value_maps=(ValueMap(0, 9, 0.1, -1, "mm2/s", "ADC"), ValueMap(0, 2, 0, 0, "1", "t", (5, 7, 6))),
         ),
     ],
-    ids=["plain", "everything"],
+    ids=["plain", "everything", "tables"],
 )  # fmt: skip
 def test_a_slice_survives_as_text(ref: SliceRef) -> None:
     assert decode_slice(json.loads(canonical(encode_slice(ref)))) == ref
