@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from core.model import Box, Geometry, Vector
+from core.model import Box, Geometry, SliceRef, Vector
 
 # A direction is named by its largest component, and by further ones that tilt it more than 10 degrees.
 _TILT = float(np.sin(np.radians(10.0)))
@@ -73,6 +73,11 @@ def orientation_letters(geometry: Geometry) -> Letters:
 def size_mm(box: Box, spacing: tuple[float, float]) -> tuple[float, float]:
     """Width and height of a box in mm, given (row, column) spacing."""
     return (box.width * spacing[1], box.height * spacing[0])
+
+
+def pixel_shape(ref: SliceRef) -> tuple[float, float]:
+    """(height, width) of a pixel as it is to be drawn: mm where the file says, else in proportion only."""
+    return ref.spacing or (ref.aspect, 1.0)
 
 
 def _axes(geometry: Geometry) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

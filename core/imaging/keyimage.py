@@ -9,7 +9,7 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from core.imaging.base import Pixels
-from core.imaging.geometry import orientation_letters
+from core.imaging.geometry import orientation_letters, pixel_shape
 from core.imaging.window import apply_window
 from core.model import Box, SliceRef, Window
 
@@ -82,7 +82,7 @@ class _Picture:
     def __init__(self, ref: SliceRef, pixels: Pixels, window: Window, size: int) -> None:
         self._ref = ref
         rows, columns = pixels.shape
-        dy, dx = ref.spacing or (1.0, 1.0)
+        dy, dx = pixel_shape(ref)
         scale = size / max(rows * dy, columns * dx)
         self._width = max(round(columns * dx * scale), 1)
         self._height = max(round(rows * dy * scale), 1)
