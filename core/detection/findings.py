@@ -141,6 +141,7 @@ class _Node:
     slice: int
     index: int
     found: Detection
+    given: str = ""
 
     @property
     def key(self) -> tuple[float | str, ...]:
@@ -148,7 +149,10 @@ class _Node:
 
 
 def link(
-    detections: Sequence[Sequence[Detection]], slices: Sequence[SliceRef], config: LinkConfig | None = None
+    detections: Sequence[Sequence[Detection]],
+    slices: Sequence[SliceRef],
+    config: LinkConfig | None = None,
+    given: Sequence[Sequence[str]] | None = None,
 ) -> tuple[Lesion, ...]:
     """Link the detections of one series into lesions, best score first.
 
@@ -159,6 +163,8 @@ def link(
         slices: The slices in reading order, as many; their geometry makes the rule and the extents
             millimetric where it is known.
         config: How; the defaults where None.
+        given: Per detection the finding that a reader put it in, "" for none. Those of one name are one
+            lesion (but for a second one on a slice), those of two names never are; others follow the rule.
 
     Raises:
         InputError: There are not as many slices as lists of detections.
@@ -170,7 +176,9 @@ def link(
     config = config or LinkConfig()
     stack = _stack(slices)
     rows = [
-        sorted((_Node(s, i, d) for i, d in enumerate(found)), key=lambda n: n.key)
+        sorted(
+            (_Node(s, i, d, given[s][i] if given else "") for i, d in enumerate(found)), key=lambda n: n.key
+        )
         for s, found in enumerate(detections)
     ]
     if _reads_backwards(rows, stack):
@@ -268,18 +276,25 @@ def _agreement(
 
 
 def _grouped(nodes: Sequence[_Node], edges: Iterable[tuple[int, int]]) -> list[list[int]]:
-    """Node numbers by lesion: edges merge in turn, unless both sides have a box on one slice."""
+    """Node numbers by lesion: edges merge in turn, unless both sides have a box on one slice.
+
+    What a reader has put together goes first, and what a reader keeps apart stays so.
+    """
     home = list(range(len(nodes)))
     members = {i: [i] for i in home}
     used = {i: {node.slice} for i, node in enumerate(nodes)}
-    for i, j in edges:
+    names = {i: {node.given} - {""} for i, node in enumerate(nodes)}
+    firsts: dict[str, int] = {}
+    told = [(firsts.setdefault(n.given, i), i) for i, n in enumerate(nodes) if n.given]
+    for i, j in (*told, *edges):
         a, b = home[i], home[j]
-        if a == b or used[a] & used[b]:
+        if a == b or used[a] & used[b] or len(names[a] | names[b]) > 1:
             continue
         for k in members[b]:
             home[k] = a
         members[a] += members.pop(b)
         used[a] |= used.pop(b)
+        names[a] |= names.pop(b)
     return list(members.values())
 
 

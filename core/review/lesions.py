@@ -20,10 +20,12 @@ class MarkedBox:
     Attributes:
         box_id: What tells it from the others on its slice.
         found: Box and class; the score is CERTAIN for an annotation.
+        finding: The finding that a reader put it in, or "".
     """
 
     box_id: str
     found: Detection
+    finding: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +57,8 @@ def read_lesions(slices: Sequence[SliceRef], marked: Sequence[Sequence[MarkedBox
     Raises:
         InputError: There are not as many slices as lists of boxes.
     """
-    lesions = link([[m.found for m in row] for row in marked], slices)
+    given = [[m.finding for m in row] for row in marked]
+    lesions = link([[m.found for m in row] for row in marked], slices, given=given)
     homes: list[dict[int, int]] = [{} for _ in marked]  # per slice, the lesion of each box
     for k, lesion in enumerate(lesions):
         for member in lesion.members:

@@ -106,3 +106,27 @@ def test_every_box_is_in_one_lesion(found: list[list[tuple[Box, float, int]]]) -
         assert lesion.lesion.first <= lesion.middle[0] <= lesion.lesion.last
     firsts = [lesion.lesion.first for lesion in lesions]
     assert firsts == sorted(firsts)
+
+
+def told(box_id: str, box: Box, finding: str) -> MarkedBox:
+    return MarkedBox(box_id, Detection(box, 1, "class 1", CERTAIN), finding)
+
+
+def test_what_a_reader_merged_is_one_lesion_wherever_it_lies() -> None:
+    marked = [[told("a", BOX, "f")], [], [], [], [], [told("b", OTHER, "f")], [drawn("c", OTHER.moved(1, 1))]]
+    (one,) = read_lesions(stack(7), marked)
+    assert one.boxes == ((0, "a"), (5, "b"), (6, "c"))  # a box drawn beside it joins
+    assert (one.lesion.first, one.lesion.last) == (0, 6)
+    assert one.lesion.extent_mm == (40.5, 40.5, 35.0)
+    assert one.lesion.volume_ml == pytest.approx(3.14159265 / 6 * 15 * 15 * 35 / 1000)
+
+
+def test_what_a_reader_split_stays_apart_although_it_overlaps() -> None:
+    marked = [[told("a", BOX, "f")], [told("b", BOX, "g")], [drawn("c", BOX)]]
+    one, two = read_lesions(stack(3), marked)
+    assert [one.boxes, two.boxes] == [((0, "a"),), ((1, "b"), (2, "c"))]
+
+
+def test_two_boxes_of_one_slice_never_become_one_lesion() -> None:
+    lesions = read_lesions(stack(1), [[told("a", BOX, "f"), told("b", OTHER, "f")]])
+    assert [lesion.boxes for lesion in lesions] == [((0, "a"),), ((0, "b"),)]

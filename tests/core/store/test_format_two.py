@@ -1,4 +1,4 @@
-"""Format 2 of the workspace: a workspace of format 1 stays as it was, and what the new one adds comes back."""
+"""Format 2 of the workspace: one of format 1 stays as it was, and what the new one adds comes back."""
 
 from __future__ import annotations
 
