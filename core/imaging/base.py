@@ -7,13 +7,14 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
 
 from core.errors import Cancelled, OverreadError, UnreadableFile
 from core.imaging.archive import file_status
+from core.imaging.traits import Traits
 from core.model import DicomObject, Skipped, SliceRef
 
 Pixels = NDArray[np.float32]
@@ -33,8 +34,7 @@ class Heading:
         modality: "MR", …; "" for plain images.
         description: SeriesDescription; "" where there is none.
         number: SeriesNumber where present.
-        stacks: One word per slice; slices of a series that share positions but not this word are different
-            stacks (magnitude and phase, echoes).
+        traits: Per slice, what tells it apart from slices of the series at the same position.
         notes: Warnings about the file.
     """
 
@@ -44,7 +44,7 @@ class Heading:
     modality: str = ""
     description: str = ""
     number: int | None = None
-    stacks: tuple[str, ...] = ()
+    traits: tuple[Traits, ...] = ()
     notes: tuple[str, ...] = ()
 
 
@@ -94,6 +94,19 @@ class Reader(Protocol):
 
     def pixels(self, index: int) -> Pixels:
         """Decode one slice.
+
+        Raises:
+            UnreadableFile: The pixels cannot be decoded.
+            IndexError: There is no such slice.
+        """
+
+
+@runtime_checkable
+class ColourReader(Reader, Protocol):
+    """A reader of files that may be in colour (their slices say so: `SliceRef.colour`)."""
+
+    def colour(self, index: int) -> NDArray[np.generic] | None:
+        """Decode one slice in colour: (rows, columns, 3), red first, on the scale of `pixels`; None if grey.
 
         Raises:
             UnreadableFile: The pixels cannot be decoded.
