@@ -25,8 +25,19 @@ from PySide6.QtGui import (
 from PySide6.QtWidgets import QSizePolicy, QWidget
 
 from core.model import Window
-from gui.viewer.gestures import BoxDrag, DrawBox, Gesture, PanDrag, Preview, View, WindowDrag, ZoomDrag
+from gui.viewer.gestures import (
+    BoxDrag,
+    DrawBox,
+    DrawLine,
+    Gesture,
+    PanDrag,
+    Preview,
+    View,
+    WindowDrag,
+    ZoomDrag,
+)
 from gui.viewer.interaction import HANDLE_CURSORS, Hit, HitContext, hit_test
+from gui.viewer.measures import measure
 from gui.viewer.mouse import Mouse, Step
 from gui.viewer.overlays import lay_out
 from gui.viewer.paint_context import PaintContext
@@ -34,7 +45,7 @@ from gui.viewer.painting import in_layers, paint
 from gui.viewer.proposal_layer import ProposalLayer
 from gui.viewer.scene import BoxItem, CornerMode, SliceScene, Tool
 from gui.viewer.slice_image import SliceImage
-from gui.viewer.transform import ViewTransform, fitted, pixel_aspect
+from gui.viewer.transform import ViewTransform, centred, fitted, pixel_aspect
 
 # Text over the slice is a little smaller than that of the chrome.
 _TEXT_SCALE = 0.92
@@ -55,6 +66,8 @@ class Canvas(QWidget):
         scrolled(slices): The wheel turned; positive is onwards.
         pointed((x, y) | None): The pointer is over this image point; None outside the slice.
         tool_finished(): The one-shot Box tool has drawn its box.
+        line_drawn(((x, y), (x, y))): A measuring line, in image pixels.
+        view_changed(): Zoom or pan changed, by the reader or by fitting.
     """
 
     box_drawn = Signal(object)
@@ -65,6 +78,8 @@ class Canvas(QWidget):
     scrolled = Signal(int)
     pointed = Signal(object)
     tool_finished = Signal()
+    line_drawn = Signal(object)
+    view_changed = Signal()
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -80,6 +95,8 @@ class Canvas(QWidget):
         self._pointed: tuple[float, float] | None = None
         self._mouse = Mouse()
         self._wheel = 0
+        self._lens = False
+        self._pointer = QPointF()
         self._slice_image = SliceImage()
         self._proposal_layer = ProposalLayer()
         self.setMouseTracking(True)
@@ -101,7 +118,8 @@ class Canvas(QWidget):
         self._layered = in_layers(scene.boxes, scene.selected) if scene.shape is not None else ()
         if self._mouse.gesture is not None and self._outlived(self._mouse.gesture, old):
             self._forget_gesture()
-        if scene.fit_key != old.fit_key or pixel_aspect(scene.spacing) != pixel_aspect(old.spacing):
+        turned = scene.orientation != old.orientation
+        if scene.fit_key != old.fit_key or turned or pixel_aspect(scene.spacing) != pixel_aspect(old.spacing):
             self._view_shape = None
         if scene.shape is not None and scene.shape != self._view_shape:
             self.fit()
@@ -155,7 +173,32 @@ class Canvas(QWidget):
         if shape is None:
             return
         self._view_shape = shape
-        self._view = fitted(shape, QSizeF(self.size()), pixel_aspect(self._scene.spacing))
+        aspect, orientation = pixel_aspect(self._scene.spacing), self._scene.orientation
+        self._view = fitted(shape, QSizeF(self.size()), aspect, orientation=orientation)
+        self.update()
+        self.view_changed.emit()
+
+    def one_to_one(self) -> None:
+        """One pixel of the slice on one pixel of the screen, in the middle."""
+        shape = self._scene.shape
+        if shape is not None:
+            aspect = pixel_aspect(self._scene.spacing)
+            scale = 1 / self.devicePixelRatioF()
+            self._set_view(centred(shape, QSizeF(self.size()), scale, aspect, self._scene.orientation))
+
+    def view(self) -> ViewTransform:
+        """Zoom and pan as they are."""
+        return self._view
+
+    def set_view(self, view: ViewTransform) -> None:
+        """Zoom and pan as a linked viewport does; says nothing of it."""
+        if view != self._view:
+            self._view, self._fitted = view, False
+            self.update()
+
+    def set_lens(self, shown: bool) -> None:
+        """Show the magnifier at the pointer, or put it away."""
+        self._lens = shown
         self.update()
 
     def zoom_by(self, factor: float, at: QPointF | None = None) -> None:
@@ -180,6 +223,7 @@ class Canvas(QWidget):
         self._view = view.kept_in_view(self._scene.shape, QSizeF(self.size()))
         self._fitted = False
         self.update()
+        self.view_changed.emit()
 
     # Mouse
 
@@ -195,6 +239,9 @@ class Canvas(QWidget):
     def mouseMoveEvent(self, event: QMouseEvent) -> None:
         """Go on with the gesture, or show what is under the pointer."""
         at = event.position()
+        self._pointer = at
+        if self._lens:
+            self.update()
         if self._mouse.lost(event.buttons()):
             self._cancel_gesture()
         elif self._mouse.gesture is None:
@@ -292,10 +339,12 @@ class Canvas(QWidget):
         point = self._view.to_image(at)
         if self._tool is Tool.BOX:
             return DrawBox(point)
+        if self._tool in {Tool.DISTANCE, Tool.ANGLE}:
+            return DrawLine(point)
         hit = self._hit(at)
         if hit is not None and hit.item.editable:
             return BoxDrag(point, hit.item, hit.handle)
-        return WindowDrag(at, self._scene.window)
+        return WindowDrag(at, self._scene.window, self._scene.up_brightens)
 
     def _gesture_view(self) -> View:
         return View(self._view, self._scene.shape or (1, 1), QSizeF(self.size()))
@@ -319,6 +368,8 @@ class Canvas(QWidget):
             self._set_view(preview.transform)
         elif preview.window is not None:
             self._emit_window(preview.window, finished=True)
+        elif preview.line is not None:
+            self.line_drawn.emit(preview.line)
         elif isinstance(gesture, DrawBox) and preview.box is not None:
             self.box_drawn.emit(preview.box)
             self.tool_finished.emit()
@@ -345,7 +396,7 @@ class Canvas(QWidget):
             still = next((b for b in scene.boxes if b.id == gesture.item.id), None)
             if still is None or still.box != gesture.item.box or not still.editable:
                 return True
-        return isinstance(gesture, BoxDrag | DrawBox) and scene.identity != old.identity
+        return isinstance(gesture, BoxDrag | DrawBox | DrawLine) and scene.identity != old.identity
 
     def _emit_window(self, window: Window, *, finished: bool) -> None:
         self.window_changed.emit(window.center, window.width, finished)
@@ -368,7 +419,7 @@ class Canvas(QWidget):
             self.update()
 
     def _show_cursor(self, hit: Hit | None) -> None:
-        if self._tool is Tool.BOX:
+        if self._tool is not Tool.SELECT:
             cursor = Qt.CursorShape.CrossCursor
         elif hit is None:
             cursor = Qt.CursorShape.ArrowCursor
@@ -424,7 +475,9 @@ class Canvas(QWidget):
         window = preview.window or scene.window
         image = None
         if scene.shape is not None and scene.pixels is not None:
-            image = self._slice_image.get(scene.pixels, window, scene.inverted)
+            image = self._slice_image.get(
+                scene.pixels, window, scene.inverted, scene.orientation, scene.colors
+            )
         font = QFont(self.font())
         if font.pointSizeF() > 0:
             font.setPointSizeF(font.pointSizeF() * _TEXT_SCALE)
@@ -442,6 +495,8 @@ class Canvas(QWidget):
             hovered=self._hovered,
             preview=preview.box if preview.box_id is None else None,
             measured=preview.box,
+            measuring=measure((preview.line,), scene.spacing) if preview.line else None,
+            lens=self._pointer if self._lens and self.underMouse() else None,
             font=font,
             focus=self.palette().color(QPalette.ColorRole.Highlight) if self.hasFocus() else None,
         )

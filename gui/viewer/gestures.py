@@ -14,6 +14,7 @@ from PySide6.QtCore import QPointF, QSizeF, Qt
 
 from core.model import Box, Window
 from gui.viewer.interaction import HANDLE_CURSORS, Bounds, Handle, moved, reshaped, span
+from gui.viewer.orientation import Orientation
 from gui.viewer.scene import BoxItem
 from gui.viewer.transform import ViewTransform
 
@@ -25,6 +26,8 @@ _WINDOW_REACH = 300.0
 _ZOOM_REACH = 160.0
 _NARROWEST = 1e-6
 
+Point = tuple[float, float]
+
 
 @dataclass(frozen=True, slots=True)
 class Preview:
@@ -35,12 +38,14 @@ class Preview:
         transform: The view.
         box: A box being drawn or reshaped.
         box_id: Whose box it is; None for a new one.
+        line: A line being measured, from (x, y) to (x, y) in image pixels.
     """
 
     window: Window | None = None
     transform: ViewTransform | None = None
     box: Box | None = None
     box_id: str | None = None
+    line: tuple[Point, Point] | None = None
 
 
 NOTHING = Preview()
@@ -85,17 +90,19 @@ class Gesture(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class WindowDrag:
-    """Right = wider, left = narrower; up lowers the centre (brighter), down raises it (darker)."""
+    """Right = wider, left = narrower; up lowers the centre (brighter), or raises it (IHE BIR)."""
 
     start: QPointF
     window: Window
+    up_brightens: bool = True
     cursor: Qt.CursorShape = Qt.CursorShape.CrossCursor
 
     def preview(self, at: QPointF, view: View) -> Preview:
         """The window changed in proportion to its width, so that 12-bit and 0–1 data feel alike."""
         by = at - self.start
         width = self.window.width * math.exp(min(by.x() / _WINDOW_REACH, 20.0))
-        center = self.window.center + self.window.width * by.y() / _WINDOW_REACH
+        down = by.y() if self.up_brightens else -by.y()
+        center = self.window.center + self.window.width * down / _WINDOW_REACH
         return Preview(window=replace(self.window, center=center, width=max(width, _NARROWEST), name=""))
 
 
@@ -151,8 +158,35 @@ class BoxDrag:
         if self.handle is None:
             box = moved(self.item.box, by, view.bounds)
         else:
-            box = reshaped(self.item.box, self.handle, by, view.bounds)
+            handle = in_slice(self.handle, view.transform.orientation)
+            box = reshaped(self.item.box, handle, by, view.bounds)
         return Preview(box=box, box_id=self.item.id)
+
+
+def in_slice(handle: Handle, orientation: Orientation) -> Handle:
+    """The handle of the slice's own edges that a handle on the screen moves."""
+    x = ("e" in handle) - ("w" in handle)
+    y = ("s" in handle) - ("n" in handle)
+    across, down = orientation.back(float(x), float(y))
+    return Handle(("", "s", "n")[round(down)] + ("", "e", "w")[round(across)])
+
+
+@dataclass(frozen=True, slots=True)
+class DrawLine:
+    """A line from the point that was pressed, for measuring.
+
+    Attributes:
+        first: Where it begins, (x, y) in image pixels.
+    """
+
+    first: Point
+    cursor: Qt.CursorShape = Qt.CursorShape.CrossCursor
+
+    def preview(self, at: QPointF, view: View) -> Preview:
+        """The line from there to here, inside the slice."""
+        x, y = view.transform.to_image(at)
+        width, height = view.bounds
+        return Preview(line=(self.first, (min(max(x, 0.0), width), min(max(y, 0.0), height))))
 
 
 @dataclass(frozen=True, slots=True)

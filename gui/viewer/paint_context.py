@@ -9,6 +9,7 @@ from PySide6.QtCore import QPointF, QRectF, QSizeF
 from PySide6.QtGui import QColor, QFont, QImage
 
 from core.model import Box
+from gui.viewer.measures import Measure
 from gui.viewer.overlays import Overlays
 from gui.viewer.proposal_layer import ProposalLayer
 from gui.viewer.scene import BoxItem, BoxKind, SliceScene
@@ -33,6 +34,8 @@ class PaintContext:
         hovered: Id of the box under the pointer, or None.
         preview: A box being drawn, or None.
         measured: A box whose size is shown (being drawn or reshaped), or None.
+        measuring: A distance or angle being drawn, or None.
+        lens: Where the magnifier is, or None.
         font: For all text.
         focus: Colour of the focus ring, or None without focus.
     """
@@ -49,6 +52,8 @@ class PaintContext:
     hovered: str | None
     preview: Box | None
     measured: Box | None
+    measuring: Measure | None
+    lens: QPointF | None
     font: QFont
     focus: QColor | None
 

@@ -11,6 +11,7 @@ from gui.viewer import looks
 from gui.viewer.glyphs import Glyph, paint_glyph
 from gui.viewer.interaction import handle_rects
 from gui.viewer.labels import paint_chips
+from gui.viewer.measure_layer import paint_cross, paint_lens, paint_measures, paint_references
 from gui.viewer.overlays import BADGE_PAD, TextLine
 from gui.viewer.paint_context import PaintContext
 from gui.viewer.scene import BoxItem, BoxKind
@@ -34,7 +35,7 @@ def paint_image(painter: QPainter, context: PaintContext) -> None:
     )
     if device.width() * 2 < image.width() or device.height() * 2 < image.height():
         image = context.slice_image.reduced(image, device)
-    painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform)
+    painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform, context.scene.smooth)
     painter.drawImage(target, image, QRectF(image.rect()))
 
 
@@ -202,11 +203,15 @@ Layer = Callable[[QPainter, PaintContext], None]
 
 LAYERS: tuple[tuple[str, Layer], ...] = (
     ("image", paint_image),
+    ("references", paint_references),
     ("proposals", paint_proposals),
     ("boxes", paint_boxes),
     ("handles", paint_handles),
     ("preview", paint_preview),
     ("chips", paint_chips),
+    ("measures", paint_measures),
+    ("cross", paint_cross),
+    ("lens", paint_lens),
     ("letters", paint_letters),
     ("scale bar", paint_scale_bar),
     ("corners", paint_corners),

@@ -45,11 +45,16 @@ class ProposalLayer:
         layer = np.zeros((height, width), dtype=np.uint32)
         for color, items in colors:
             corners = np.array([b.box.as_tuple() for b in items], dtype=np.float64).reshape(-1, 4)
-            scale = np.array([transform.scale_x, transform.scale_y] * 2)
+            across, down = transform.orientation.forward(
+                corners[:, 0::2] * transform.scale_x, corners[:, 1::2] * transform.scale_y
+            )
+            placed = np.stack(
+                [across.min(axis=1), down.min(axis=1), across.max(axis=1), down.max(axis=1)], axis=1
+            )
             offset = np.array([transform.dx, transform.dy] * 2)
             # Far outside is as good as just outside, and fits an integer.
             limits = np.array([width, height, width, height], dtype=np.float64)
-            device = np.clip((corners * scale + offset) * ratio, -9, limits + 9)
+            device = np.clip((placed + offset) * ratio, -9, limits + 9)
             rects, thick = np.floor(device).astype(np.int64), max(1, round(ratio))
             # A dark hairline around the bright one shows it on white tissue; drawn first, for all boxes.
             _outline(layer, rects + thick * np.array([-1, -1, 1, 1]), _premultiplied(shadow), thick)

@@ -10,6 +10,9 @@ from numpy.typing import NDArray
 
 from core.imaging.geometry import Letters
 from core.model import Box, Window
+from gui.viewer.color_maps import GREY
+from gui.viewer.measures import Line, Measure, Point
+from gui.viewer.orientation import UPRIGHT, Orientation
 
 _UNIT_WINDOW = Window(0.5, 1.0)
 
@@ -31,6 +34,8 @@ class Tool(StrEnum):
 
     SELECT = "select"
     BOX = "box"
+    DISTANCE = "distance"
+    ANGLE = "angle"
 
 
 class CornerMode(StrEnum):
@@ -90,6 +95,13 @@ class SliceScene:
         message: Shown over the middle ("loading…", "cannot be read: …"); "" for none.
         identity: Changes when another slice is shown; a gesture never crosses over.
         fit_key: Changes when zoom and pan no longer make sense (another series): the view refits.
+        orientation: How the slice lies on the screen; letters are already as on the screen.
+        colors: Name of a colour map.
+        smooth: Whether enlarged pixels are smoothed; else each is a plain square.
+        up_brightens: Whether dragging the window upwards makes the slice brighter.
+        measures: Distances and angles.
+        cross: Where the cursor of a linked viewport is, (x, y) in image pixels; None elsewhere.
+        references: Where the slices of other viewports cut this one.
     """
 
     pixels: NDArray[np.float32] | None = field(default=None, compare=False)
@@ -104,6 +116,13 @@ class SliceScene:
     message: str = ""
     identity: str = ""
     fit_key: str = ""
+    orientation: Orientation = UPRIGHT
+    colors: str = GREY
+    smooth: bool = True
+    up_brightens: bool = True
+    measures: tuple[Measure, ...] = ()
+    cross: Point | None = None
+    references: tuple[Line, ...] = ()
 
     @property
     def shape(self) -> tuple[int, int] | None:

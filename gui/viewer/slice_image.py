@@ -11,6 +11,8 @@ from PySide6.QtGui import QImage
 
 from core.imaging.window import apply_window
 from core.model import Window
+from gui.viewer.color_maps import GREY, color_table
+from gui.viewer.orientation import UPRIGHT, Orientation
 
 # Below this many pixels the windowing itself takes 2 ms and a table is not worth building.
 _LARGE = 1 << 20
@@ -44,19 +46,29 @@ class SliceImage:
     def __init__(self) -> None:
         self._pixels: NDArray[np.float32] | None = None
         self._levels: _Levels | None = None
-        self._look: tuple[Window, bool] | None = None
+        self._look: tuple[Window, bool, Orientation, str] | None = None
         self._image = QImage()
         self._reduced = QImage()
 
-    def get(self, pixels: NDArray[np.float32], window: Window, inverted: bool) -> QImage:
-        """The windowed slice, one image pixel per pixel.
+    def get(
+        self,
+        pixels: NDArray[np.float32],
+        window: Window,
+        inverted: bool,
+        orientation: Orientation = UPRIGHT,
+        colors: str = GREY,
+    ) -> QImage:
+        """The windowed slice, one image pixel per pixel, as it lies on the screen.
 
         Args:
             pixels: (rows, columns), compared by identity: it must not be written to afterwards.
             window: Grey-level window.
             inverted: Whether to invert after the window.
+            orientation: How the slice lies on the screen.
+            colors: Name of a colour map.
         """
-        if pixels is self._pixels and (window, inverted) == self._look:
+        look = (window, inverted, orientation, colors)
+        if pixels is self._pixels and look == self._look:
             return self._image
         if pixels is not self._pixels:
             self._levels = _Levels.of(pixels)
@@ -64,12 +76,17 @@ class SliceImage:
             grey = np.ascontiguousarray(apply_window(pixels, window, inverted))
         else:
             grey = apply_window(self._levels.values, window, inverted)[self._levels.offsets]
+        grey = np.ascontiguousarray(orientation.pixels(grey))
         rows, columns = grey.shape
-        raw = QImage(grey.data, columns, rows, columns, QImage.Format.Format_Grayscale8)
+        if colors == GREY:
+            raw = QImage(grey.data, columns, rows, columns, QImage.Format.Format_Grayscale8)
+        else:
+            raw = QImage(grey.data, columns, rows, columns, QImage.Format.Format_Indexed8)
+            raw.setColorTable(color_table(colors))
         # The conversion copies, so nothing points into the array afterwards; and RGB32 is the format
         # that Qt's smooth scaling is fastest in (three times faster than grey).
         self._image = raw.convertToFormat(QImage.Format.Format_RGB32)
-        self._pixels, self._look = pixels, (window, inverted)
+        self._pixels, self._look = pixels, look
         self._reduced = QImage()
         return self._image
 

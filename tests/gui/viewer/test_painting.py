@@ -33,11 +33,15 @@ def test_layers_are_named_and_in_order() -> None:
     names = [name for name, _ in LAYERS]
     assert names == [
         "image",
+        "references",
         "proposals",
         "boxes",
         "handles",
         "preview",
         "chips",
+        "measures",
+        "cross",
+        "lens",
         "letters",
         "scale bar",
         "corners",
