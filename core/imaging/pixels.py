@@ -4,14 +4,20 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from core.errors import UnreadableFile
 from core.imaging.archive import file_status
-from core.imaging.base import Pixels, Reader, check_regular
+from core.imaging.base import ColourReader, Pixels, Reader, check_regular
 from core.imaging.reader import open_reader
 from core.model import SliceRef
 
 _SliceId = tuple[str, str]
+_COLOUR = " colour"
+_OTHER_SHAPE = "the decoded pixels have another shape than the header says"
 _OPEN_READERS = 8  # parsed headers kept, so that the frames of one file do not each parse it again
 
 
@@ -25,7 +31,7 @@ class PixelCache:
     def __init__(self, max_bytes: int) -> None:
         self._max_bytes = max_bytes
         self._bytes = 0
-        self._slices: OrderedDict[_SliceId, Pixels] = OrderedDict()
+        self._slices: OrderedDict[_SliceId, NDArray[Any]] = OrderedDict()
         self._readers: OrderedDict[tuple[str, int, int], Reader] = OrderedDict()
         self._decoding: dict[_SliceId, threading.Lock] = {}
         self._lock = threading.Lock()
@@ -68,6 +74,30 @@ class PixelCache:
                 self._decoding.pop(key, None)
         return found
 
+    def colour(self, ref: SliceRef) -> NDArray[np.generic] | None:
+        """The slice's colours, (rows, columns, 3), red first, read-only; None where it has none.
+
+        Raises:
+            UnreadableFile: As for `get`.
+        """
+        if not ref.colour:
+            return None
+        key = (ref.key + _COLOUR, str(ref.path))
+        with self._lock:
+            found = self._slices.get(key)
+            if found is not None:
+                self._slices.move_to_end(key)
+                return found
+        reader = self._checked_reader(ref)
+        found = reader.colour(ref.frame) if isinstance(reader, ColourReader) else None
+        if found is None:
+            return None
+        if found.shape != (ref.rows, ref.columns, 3):
+            raise UnreadableFile(ref.path, _OTHER_SHAPE)
+        found.flags.writeable = False
+        self._keep(key, found)
+        return found
+
     def clear(self) -> None:
         """Forget everything."""
         with self._lock:
@@ -75,7 +105,7 @@ class PixelCache:
             self._readers.clear()
             self._bytes = 0
 
-    def _keep(self, key: _SliceId, pixels: Pixels) -> None:
+    def _keep(self, key: _SliceId, pixels: NDArray[Any]) -> None:
         with self._lock:
             if pixels.nbytes > self._max_bytes or key in self._slices:
                 return
@@ -86,14 +116,17 @@ class PixelCache:
                 self._bytes -= old.nbytes
 
     def _decode(self, ref: SliceRef) -> Pixels:
+        pixels = self._checked_reader(ref).pixels(ref.frame)
+        if pixels.shape != (ref.rows, ref.columns):
+            raise UnreadableFile(ref.path, _OTHER_SHAPE)
+        return pixels
+
+    def _checked_reader(self, ref: SliceRef) -> Reader:
         reader = self._reader(ref)
         slices = reader.slices()
         if ref.frame >= len(slices) or slices[ref.frame].key != ref.key:
             raise UnreadableFile(ref.path, "the file has changed since it was opened; open it again")
-        pixels = reader.pixels(ref.frame)
-        if pixels.shape != (ref.rows, ref.columns):
-            raise UnreadableFile(ref.path, "the decoded pixels have another shape than the header says")
-        return pixels
+        return reader
 
     def _reader(self, ref: SliceRef) -> Reader:
         check_regular(ref.path)
