@@ -2,8 +2,8 @@
 
 A member has a path like any file's: the archive's, then the member's name (`study.zip/DICOM/IM0001`). It is
 read in place because pixels stay where they are: a copy in a cache would be patients' data in a second place,
-to be cleaned up after a crash and stale when the archive changes. Members are inflated only as far as they are
-read, so that looking through an archive costs headers, not pixels.
+to be cleaned up after a crash and stale when the archive changes. Members are inflated only as far as they
+are read, so that looking through an archive costs headers, not pixels.
 """
 
 from __future__ import annotations

@@ -10,14 +10,17 @@ from core.imaging.base import Container, Heading, OtherObject, Reader, check_reg
 from core.imaging.dicom import DicomReader
 from core.imaging.dicom_objects import DIRECTORY
 from core.imaging.dicomdir import read_dicomdir
+from core.imaging.nifti import NiftiReader, nifti_head
+from core.imaging.nifti_header import HEAD_BYTES, is_analyze
 from core.imaging.raster import RasterReader, raster_format
 from core.model import Skipped
 
 __all__ = ["Container", "Heading", "OtherObject", "Reader", "open_content", "open_reader"]
 
-_HEAD = 132
+_HEAD = max(132, HEAD_BYTES)
 _IMAGE_SUFFIXES = {
     ".dcm", ".dicom", ".ima", ".png", ".jpg", ".jpeg", ".jpe", ".tif", ".tiff", ".bmp", ".dib", ".zip",
+    ".nii", ".gz", ".hdr",
 }  # fmt: skip
 # First element of a data set written without preamble: group 0002 or 0008, either byte order.
 _BARE_DICOM = (b"\x08\x00", b"\x02\x00", b"\x00\x08", b"\x00\x02")
@@ -52,6 +55,10 @@ def open_content(path: Path) -> Reader | Container:
         return _dicom(path)
     if raster_format(head) is not None:
         return RasterReader(path)
+    if nifti_head(head, path) is not None:
+        return NiftiReader(path)
+    if is_analyze(head):
+        raise UnreadableFile(path, "ANALYZE 7.5 does not say which side is left: convert it to NIfTI")
     if head.startswith(archive.MAGICS):
         return _zip(path)
     if head[:2] in _BARE_DICOM:
@@ -86,5 +93,7 @@ def _zip(path: Path) -> Container:
 
 def not_an_image(path: Path) -> str:
     """Why a file of unknown content is left out: said in full where its name promises an image."""
+    if path.suffix.lower() == ".img" and path.with_suffix(".hdr").exists():
+        return f"the voxels of {path.stem}.hdr, which is opened instead"
     promises = path.suffix.lower() in _IMAGE_SUFFIXES
     return "not a DICOM or image file" if promises else "not an image"
