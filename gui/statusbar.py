@@ -6,6 +6,7 @@ from PySide6.QtCore import QTimer
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QProgressBar, QStatusBar, QToolButton, QWidget
 
 from core.imaging.geometry import pixel_to_mm
+from core.imaging.real_world import real_values_text
 from gui.actions import Desk
 from gui.runner import JobOutcome, JobProgress, JobRunner
 
@@ -103,7 +104,11 @@ class StatusBar(QStatusBar):
         column, row = int(x), int(y)
         if not (0 <= column < ref.columns and 0 <= row < ref.rows and x >= 0 and y >= 0):
             return ""
-        text = f"x {column}  y {row}  value {pixels[row, column]:g}"
+        value = float(pixels[row, column])
+        text = f"x {column}  y {row}  value {value:g}"
+        meaning = real_values_text(ref, value)
+        if meaning:
+            text += f" = {meaning}"
         if ref.geometry is not None:
             mm = pixel_to_mm(ref.geometry, x, y)
             text += f"  ({mm[0]:.1f}, {mm[1]:.1f}, {mm[2]:.1f}) mm"

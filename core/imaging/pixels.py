@@ -11,12 +11,11 @@ from numpy.typing import NDArray
 
 from core.errors import UnreadableFile
 from core.imaging.archive import file_status
-from core.imaging.base import ColourReader, Pixels, Reader, check_regular
+from core.imaging.base import ColourReader, Pixels, Reader, check_regular, luma
 from core.imaging.reader import open_reader
 from core.model import SliceRef
 
 _SliceId = tuple[str, str]
-_COLOUR = " colour"
 _OTHER_SHAPE = "the decoded pixels have another shape than the header says"
 _OPEN_READERS = 8  # parsed headers kept, so that the frames of one file do not each parse it again
 
@@ -74,29 +73,23 @@ class PixelCache:
                 self._decoding.pop(key, None)
         return found
 
+    def peek_colour(self, ref: SliceRef) -> NDArray[np.generic] | None:
+        """The slice's colours if they are kept; decodes nothing. `get` keeps them beside the pixels."""
+        key = _colour_id(ref)
+        with self._lock:
+            found = self._slices.get(key) if ref.colour else None
+            if found is not None:
+                self._slices.move_to_end(key)
+            return found
+
     def colour(self, ref: SliceRef) -> NDArray[np.generic] | None:
         """The slice's colours, (rows, columns, 3), red first, read-only; None where it has none.
 
         Raises:
             UnreadableFile: As for `get`.
         """
-        if not ref.colour:
-            return None
-        key = (ref.key + _COLOUR, str(ref.path))
-        with self._lock:
-            found = self._slices.get(key)
-            if found is not None:
-                self._slices.move_to_end(key)
-                return found
-        reader = self._checked_reader(ref)
-        found = reader.colour(ref.frame) if isinstance(reader, ColourReader) else None
-        if found is None:
-            return None
-        if found.shape != (ref.rows, ref.columns, 3):
-            raise UnreadableFile(ref.path, _OTHER_SHAPE)
-        found.flags.writeable = False
-        self._keep(key, found)
-        return found
+        found = self.peek_colour(ref)
+        return self._decode_colour(ref) if found is None and ref.colour else found
 
     def clear(self) -> None:
         """Forget everything."""
@@ -116,10 +109,24 @@ class PixelCache:
                 self._bytes -= old.nbytes
 
     def _decode(self, ref: SliceRef) -> Pixels:
+        colours = self._decode_colour(ref) if ref.colour else None
+        if colours is not None:
+            return luma(colours)
         pixels = self._checked_reader(ref).pixels(ref.frame)
         if pixels.shape != (ref.rows, ref.columns):
             raise UnreadableFile(ref.path, _OTHER_SHAPE)
         return pixels
+
+    def _decode_colour(self, ref: SliceRef) -> NDArray[np.generic] | None:
+        reader = self._checked_reader(ref)
+        found = reader.colour(ref.frame) if isinstance(reader, ColourReader) else None
+        if found is None:
+            return None
+        if found.shape != (ref.rows, ref.columns, 3):
+            raise UnreadableFile(ref.path, _OTHER_SHAPE)
+        found.flags.writeable = False
+        self._keep(_colour_id(ref), found)
+        return found
 
     def _checked_reader(self, ref: SliceRef) -> Reader:
         reader = self._reader(ref)
@@ -148,3 +155,8 @@ class PixelCache:
 def _slice_id(ref: SliceRef) -> _SliceId:
     # The path too: two files may claim the same SOP Instance UID and hold different pixels.
     return (ref.key, str(ref.path))
+
+
+def _colour_id(ref: SliceRef) -> _SliceId:
+    key, path = _slice_id(ref)
+    return (f"{key} colour", path)

@@ -29,7 +29,7 @@ class _Levels:
     offsets: NDArray[np.uint16]
 
     @classmethod
-    def of(cls, pixels: NDArray[np.float32]) -> _Levels | None:
+    def of(cls, pixels: NDArray[np.generic]) -> _Levels | None:
         """The table of a large slice; None for a small one, or one with fractions or a wider range."""
         if pixels.size < _LARGE or not np.isfinite(pixels).all():
             return None
@@ -37,14 +37,14 @@ class _Levels:
         if high - low > 65535 or not np.array_equal(pixels, np.rint(pixels)):
             return None
         values = (np.arange(int(high - low) + 1) + low).astype(np.float32)
-        return cls(values, (pixels - np.float32(low)).astype(np.uint16))
+        return cls(values, np.subtract(pixels, np.float32(low), dtype=np.float32).astype(np.uint16))
 
 
 class SliceImage:
     """Caches the last windowed slice and, for a slice larger than its place, the last reduced copy."""
 
     def __init__(self) -> None:
-        self._pixels: NDArray[np.float32] | None = None
+        self._pixels: NDArray[np.generic] | None = None
         self._levels: _Levels | None = None
         self._look: tuple[Window, bool, Orientation, str] | None = None
         self._image = QImage()
@@ -52,7 +52,7 @@ class SliceImage:
 
     def get(
         self,
-        pixels: NDArray[np.float32],
+        pixels: NDArray[np.generic],
         window: Window,
         inverted: bool,
         orientation: Orientation = UPRIGHT,
@@ -61,11 +61,12 @@ class SliceImage:
         """The windowed slice, one image pixel per pixel, as it lies on the screen.
 
         Args:
-            pixels: (rows, columns), compared by identity: it must not be written to afterwards.
+            pixels: (rows, columns), or (rows, columns, 3) in colour, red first; compared by identity: it must
+                not be written to afterwards.
             window: Grey-level window.
             inverted: Whether to invert after the window.
             orientation: How the slice lies on the screen.
-            colors: Name of a colour map.
+            colors: Name of a colour map; a slice in colour keeps its own.
         """
         look = (window, inverted, orientation, colors)
         if pixels is self._pixels and look == self._look:
@@ -77,8 +78,10 @@ class SliceImage:
         else:
             grey = apply_window(self._levels.values, window, inverted)[self._levels.offsets]
         grey = np.ascontiguousarray(orientation.pixels(grey))
-        rows, columns = grey.shape
-        if colors == GREY:
+        rows, columns = grey.shape[:2]
+        if grey.ndim == 3:
+            raw = QImage(grey.data, columns, rows, 3 * columns, QImage.Format.Format_RGB888)
+        elif colors == GREY:
             raw = QImage(grey.data, columns, rows, columns, QImage.Format.Format_Grayscale8)
         else:
             raw = QImage(grey.data, columns, rows, columns, QImage.Format.Format_Indexed8)

@@ -398,7 +398,9 @@ class TestColour:
         assert found is not None
         assert np.array_equal(found, samples)
         assert cache.colour(ref) is found
+        assert cache.peek_colour(ref) is found
         grey = cache.get(ref)
+        assert np.array_equal(grey, open_reader(path).pixels(0))
         window = default_window(ref, grey)
         assert grey.shape == (8, 8)
         assert np.array_equal(apply_window(found, window), np.rint(samples * (255 / top)))

@@ -67,3 +67,13 @@ def test_a_reduced_copy_averages_instead_of_skipping_pixels() -> None:
     assert small.shape == (8, 8)
     assert abs(int(small.mean()) - 127) <= 2
     assert small.std() < 12
+
+
+@pytest.mark.parametrize("side", [(5, 7), (1030, 1020)])
+@pytest.mark.parametrize("colors", ["grey", "hot iron"])
+def test_colours_are_drawn_as_they_are(side: tuple[int, int], colors: str) -> None:
+    rgb = np.random.default_rng(2).integers(0, 256, (*side, 3)).astype(np.uint8)
+    image = SliceImage().get(rgb, Window(127.5, 255), inverted=False, colors=colors)
+    flat = np.frombuffer(image.constBits(), dtype=np.uint8)
+    blue_green_red = flat.reshape(image.height(), image.bytesPerLine() // 4, 4)[:, : image.width(), :3]
+    np.testing.assert_array_equal(blue_green_red[..., ::-1], rgb)
