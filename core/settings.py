@@ -64,6 +64,26 @@ class Setting:
 SETTINGS: tuple[Setting, ...] = (
     Setting("reader.name", "", "Name written into the journal; empty: the login name."),
     Setting("view.theme", "dark", "Colours of the window.", choices=("dark", "light")),
+    Setting(
+        "view.scale",
+        1.0,
+        "Size of text and controls, on top of the screen's own; from the next start.",
+        1.0,
+        2.0,
+    ),
+    Setting(
+        "view.window_up",
+        "brighter",
+        "What dragging the window upwards does (IHE BIR: darker, the centre rises).",
+        choices=("brighter", "darker"),
+    ),
+    Setting("view.smooth", True, "Smooth enlarged pixels; else each is a plain square."),
+    Setting("view.cine_fps", 10.0, "Slices a second in cine.", 1.0, 60.0),
+    Setting(
+        "view.cine_mode", "loop", "Cine begins anew at the end, or turns round.", choices=("loop", "sweep")
+    ),
+    Setting("view.linked", True, "Viewports scroll, zoom and point together."),
+    Setting("view.hang", True, "Take up the layout last used with series of the same description."),
     Setting("cache.pixels_mb", 512, "Memory for decoded slices, in MiB.", 32, 16384),
     Setting("engine.ahead", True, "Detect on the series ahead of the reader."),
     Setting("engine.min_score", 0.3, "Predictions below this score are hidden.", 0.0, 1.0),

@@ -29,7 +29,7 @@ from core.store.workspace import Workspace
 from gui.actions import Desk
 from gui.command_table import COMMANDS
 from gui.dialog_desk import DialogDesk
-from gui.display import Display
+from gui.display import Display, view_options
 from gui.engine import Engine
 from gui.keymap import KEYS_FILE, Keymap
 from gui.panels.findings import FindingsPanel
@@ -38,6 +38,7 @@ from gui.panels.linking import Linker
 from gui.panels.operating_point import OperatingPointPanel
 from gui.panels.worklist import WorklistPanel
 from gui.runner import JobOutcome, JobRunner, Lane
+from gui.series_view import VIEWS_FILE, SeriesViews
 from gui.session import Session
 from gui.statusbar import StatusBar
 from gui.theme import apply_theme
@@ -85,6 +86,7 @@ class App:
     def shut_down(self) -> None:
         """Stop what runs and close the workspace. Nothing is unwritten."""
         self.dialogs.shut_down()
+        self.desk.display.remember_views()
         try:
             self.desk.engine.remember_point()
         except OSError as error:
@@ -128,7 +130,8 @@ def build(qt: QApplication, workspace_path: Path, cache: PixelCache | None = Non
     runner = JobRunner()
     cache = cache or PixelCache(int(settings.number("cache.pixels_mb")) * MIB)
     session = Session(workspace, runner, reader_name(settings))
-    display = Display(session, runner, cache)
+    display = Display(session, runner, cache, SeriesViews(home() / VIEWS_FILE))
+    display.set_options(view_options(settings))
     engine = Engine(session, runner, cache, ModelRegistry(home() / "models"), settings)
     desk = Desk(session, display, engine)
     page = ViewerPage(desk)

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,7 +16,10 @@ from core.imaging.pixels import PixelCache
 from core.imaging.window import auto_window, default_window, presets
 from core.jobs import CancelToken, Progress
 from core.model import Series, SliceRef, Window
+from core.settings import Settings
+from gui.measuring import Measures
 from gui.runner import JobOutcome, JobRunner, Lane, error_text
+from gui.series_view import AS_IT_COMES, SeriesView, SeriesViews
 from gui.session import Session
 
 Pixels = NDArray[np.float32]
@@ -21,35 +27,65 @@ Loaded = tuple[Pixels, Window | None]
 SLOW_MS = 150
 """A slice that comes sooner is shown without saying "Loading" first, which would flicker."""
 
+WRITE_MS = 1000
+"""A window that is being dragged is written to disk when it has come to rest."""
+
 PREFETCH = 3
 """Slices decoded ahead on either side of the one in view."""
 
 
+@dataclass(frozen=True, slots=True)
+class ViewOptions:
+    """What holds for every series.
+
+    Attributes:
+        smooth: Whether enlarged pixels are smoothed.
+        up_brightens: Whether dragging the window upwards makes the slice brighter.
+    """
+
+    smooth: bool = True
+    up_brightens: bool = True
+
+
+def view_options(settings: Settings) -> ViewOptions:
+    """What the settings say of every series."""
+    return ViewOptions(settings.flag("view.smooth"), settings.text("view.window_up") == "brighter")
+
+
 class Display(QObject):
-    """Pixels, window and inversion of the slice in view.
+    """Pixels of the slice in view, and how each series is shown.
 
     A window that the reader chose is kept for the series. Until then each slice has its file's own window;
     a stack whose files have none gets one percentile window for all its slices.
 
     Signals:
         pixels_changed: The pixels of the slice in view arrived, or it is known that they cannot be read.
-        window_changed: Another window or inversion is in force.
+        window_changed: Another window, inversion, turn or colour map is in force.
+
+    Attributes:
+        measures: Distances and angles drawn on the slices.
+        options: What holds for every series.
     """
 
     pixels_changed = Signal()
     window_changed = Signal()
 
-    def __init__(self, session: Session, runner: JobRunner, cache: PixelCache) -> None:
+    def __init__(
+        self, session: Session, runner: JobRunner, cache: PixelCache, views: SeriesViews | None = None
+    ) -> None:
         super().__init__()
+        self.measures = Measures()
+        self.options = ViewOptions()
+        self._views = views or SeriesViews()
+        self._write_views = QTimer(self, singleShot=True, interval=WRITE_MS)
+        self._write_views.timeout.connect(self.remember_views)
         self._session = session
         self._runner = runner
         self._cache = cache
         self._pixels: tuple[str, Pixels] | None = None
         self._unreadable: dict[str, str] = {}
-        self._chosen: dict[str, Window] = {}
         self._default: dict[str, Window] = {}
         self._default_of: dict[str, int] = {}
-        self._inverted: set[str] = set()
         self._waiting = QTimer(self, singleShot=True, interval=SLOW_MS)
         self._waiting.timeout.connect(self.pixels_changed)
         session.place_changed.connect(self._show)
@@ -76,7 +112,7 @@ class Display(QObject):
     def window(self) -> Window | None:
         """The window in force on the slice in view; None until its pixels were seen."""
         ref, series = self._session.current_slice, self._session.current_series
-        return self._window_of(ref, series) if ref and series else None
+        return self.window_of(ref, series) if ref and series else None
 
     @property
     def window_values(self) -> tuple[float, float] | None:
@@ -88,14 +124,49 @@ class Display(QObject):
     def inverted(self) -> bool:
         """Whether the slice in view is shown inverted: its own inversion and the reader's."""
         ref, series = self._session.current_slice, self._session.current_series
-        return ref is not None and series is not None and ref.inverted != (series.uid in self._inverted)
+        return ref is not None and series is not None and ref.inverted != self.view_of(series).inverted
+
+    def view_of(self, series: Series) -> SeriesView:
+        """How a series is shown."""
+        return self._views.of(series.uid)
+
+    @property
+    def view(self) -> SeriesView:
+        """How the series in view is shown."""
+        series = self._session.current_series
+        return self.view_of(series) if series else AS_IT_COMES
+
+    def set_view(self, series: Series, view: SeriesView) -> None:
+        """Show a series so, now and when it is opened again."""
+        if view != self.view_of(series):
+            self._views.put(series.uid, view)
+            self._write_views.start()
+            self.window_changed.emit()
+
+    def change_view(self, **changes: Any) -> None:  # noqa: ANN401 - the fields of SeriesView
+        """Change fields of how the series in view is shown."""
+        series = self._session.current_series
+        if series is not None:
+            self.set_view(series, replace(self.view_of(series), **changes))
+
+    def set_options(self, options: ViewOptions) -> None:
+        """Change what holds for every series."""
+        if options != self.options:
+            self.options = options
+            self.window_changed.emit()
+
+    def remember_views(self) -> None:
+        """Write how the series are shown; where that fails, it is forgotten on closing, and said."""
+        self._write_views.stop()
+        try:
+            self._views.write()
+        except OSError:
+            self._session.said.emit("warning", "Windows and turns of the series cannot be kept: disk?")
 
     def set_window(self, window: Window) -> None:
         """Put a window in force for the series in view."""
-        series = self._session.current_series
-        if series is not None and window != self.window:
-            self._chosen[series.uid] = window
-            self.window_changed.emit()
+        if window != self.window:
+            self.change_view(window=window)
 
     def set_preset(self, number: int) -> None:
         """Put the n-th preset (1-based) in force; where there are fewer, nothing happens."""
@@ -115,24 +186,18 @@ class Display(QObject):
 
     def toggle_inverted(self) -> None:
         """Invert the series in view."""
-        series = self._session.current_series
-        if series is not None:
-            self._inverted ^= {series.uid}
-            self.window_changed.emit()
+        self.change_view(inverted=not self.view.inverted)
 
-    def _window_of(self, ref: SliceRef, series: Series) -> Window | None:
-        return self._chosen.get(series.uid) or self._default.get(_default_key(ref, series))
+    def window_of(self, ref: SliceRef, series: Series) -> Window | None:
+        """The window of a slice: the reader's, else the file's or automatic; None until pixels were seen."""
+        return self.view_of(series).window or self._default.get(_default_key(ref, series))
 
     def _show(self) -> None:
         ref, series = self._session.current_slice, self._session.current_series
         if ref is None or series is None:
             return
         cached = self._cache.peek(ref)
-        if (
-            cached is not None
-            and self._window_of(ref, series) is not None
-            and not self._outgrown(ref, series)
-        ):
+        if cached is not None and self.window_of(ref, series) is not None and not self._outgrown(ref, series):
             self._pixels = (ref.key, cached)
             self._waiting.stop()
             self._runner.cancel("pixels")
@@ -150,13 +215,44 @@ class Display(QObject):
     def _outgrown(self, ref: SliceRef, series: Series) -> bool:
         """Whether a stack's window was found before the stack was whole: what was there may be air."""
         known, now = self._default_of.get(_default_key(ref, series)), len(series.slices)
-        if known is None or not series.is_stack or ref.windows or series.uid in self._chosen:
+        if known is None or not series.is_stack or ref.windows or self.view_of(series).window:
             return False
         return now >= 2 * known if self._session.growing else now > known
 
     def _load(self, ref: SliceRef, series: Series) -> None:
+        self._submit(ref, series, "pixels", lambda outcome: self._arrived(ref, series, outcome))
+
+    def fetch(self, ref: SliceRef, series: Series, key: str, done: Callable[[Pixels | None], None]) -> None:
+        """Get the pixels of a slice for another viewport, and a window for its series.
+
+        Args:
+            ref: The slice.
+            series: Its series.
+            key: Of the viewport: a newer request takes the place of an older one.
+            done: Called with the pixels, or None where they cannot be read; at once where they are there.
+        """
+        cached = self._cache.peek(ref)
+        if cached is not None and self.window_of(ref, series) is not None:
+            self._runner.cancel(key)
+            done(cached)
+            return
+
+        def arrived(outcome: JobOutcome[Loaded]) -> None:
+            if outcome.result is not None:
+                pixels, window = outcome.result
+                if window is not None:
+                    self._keep_default(ref, series, window)
+                done(pixels)
+            elif outcome.error is not None:
+                done(None)
+
+        self._submit(ref, series, key, arrived)
+
+    def _submit(
+        self, ref: SliceRef, series: Series, key: str, done: Callable[[JobOutcome[Loaded]], None]
+    ) -> None:
         cache = self._cache
-        find = self._window_of(ref, series) is None or self._outgrown(ref, series)
+        find = self.window_of(ref, series) is None or self._outgrown(ref, series)
 
         def job(progress: Progress, cancel: CancelToken) -> Loaded:
             pixels = cache.get(ref)
@@ -167,10 +263,7 @@ class Display(QObject):
                 return pixels, default_window(ref, pixels)
             return pixels, _stack_window(series, cache, cancel)
 
-        def arrived(outcome: JobOutcome[Loaded]) -> None:
-            self._arrived(ref, series, outcome)
-
-        self._runner.submit(job, key="pixels", lane=Lane.READ, done=arrived)
+        self._runner.submit(job, key=key, lane=Lane.READ, done=done)
 
     def _arrived(self, ref: SliceRef, series: Series, outcome: JobOutcome[Loaded]) -> None:
         if outcome.error is not None:

@@ -4,15 +4,20 @@ from __future__ import annotations
 
 from core.imaging.geometry import normal, orientation_letters
 from core.model import Annotation, LabelSchema, OriginKind, ReadState, Series, SliceRef, Window
-from gui.actions import Desk, detection_id
+from core.review.checks import duplicates
+from gui.actions import detection_id
+from gui.desk import Desk
 from gui.viewer.scene import BoxItem, BoxKind, CornerText, SliceScene
 from gui.viewer.strip import SliceMark
 
+# Computed boxes that a reader has looked at are drawn as accepted.
 KIND_OF_ORIGIN = {
     OriginKind.HUMAN: BoxKind.HUMAN,
     OriginKind.MODEL: BoxKind.ACCEPTED,
     OriginKind.PROPOSAL: BoxKind.ACCEPTED,
-    OriginKind.INTERPOLATED: BoxKind.INTERPOLATED,
+    OriginKind.INTERPOLATED: BoxKind.ACCEPTED,
+    OriginKind.COPIED: BoxKind.ACCEPTED,
+    OriginKind.PROJECTED: BoxKind.ACCEPTED,
     OriginKind.IMPORTED: BoxKind.IMPORTED,
 }
 PROPOSAL_COLOR = "#9fb3c8"
@@ -30,6 +35,7 @@ def build_scene(desk: Desk) -> SliceScene:
     ref, series = session.current_slice, session.current_series
     if ref is None or series is None:
         return SliceScene(message=WELCOME)
+    view = display.view
     message = ""
     if display.unreadable:
         message = f"This slice cannot be shown.\n{display.unreadable}"
@@ -40,7 +46,7 @@ def build_scene(desk: Desk) -> SliceScene:
         window=display.window or NO_WINDOW,
         inverted=display.inverted,
         spacing=ref.spacing,
-        letters=orientation_letters(ref.geometry) if ref.geometry else None,
+        letters=view.orientation.letters(orientation_letters(ref.geometry)) if ref.geometry else None,
         boxes=_boxes(desk, ref) if display.pixels is not None else (),
         selected=session.selected or None,
         corners=_corners(desk, ref, series),
@@ -48,6 +54,11 @@ def build_scene(desk: Desk) -> SliceScene:
         message=message,
         identity=ref.key,
         fit_key=f"{series.uid} {ref.columns}×{ref.rows}",
+        orientation=view.orientation,
+        colors=view.colors,
+        smooth=display.options.smooth,
+        up_brightens=display.options.up_brightens,
+        measures=display.measures.of(ref),
     )
 
 
@@ -90,10 +101,11 @@ def _annotation_item(annotation: Annotation, schema: LabelSchema) -> BoxItem:
     return BoxItem(
         annotation.id,
         annotation.box,
-        KIND_OF_ORIGIN[annotation.origin.kind],
+        KIND_OF_ORIGIN[annotation.origin.kind] if annotation.checked else BoxKind.INTERPOLATED,
         color_of(schema, annotation.label_id),
         schema.name_of(annotation.label_id),
-        editable=True,
+        editable=not annotation.locked,
+        locked=annotation.locked,
     )
 
 
@@ -146,6 +158,9 @@ def _badges(desk: Desk, ref: SliceRef, series: Series) -> tuple[str, ...]:
     badges = list(series.notes)
     if ref.spacing is None:
         badges.append("no spacing: sizes in pixels")
+    twice = len(duplicates(desk.session.record.annotations))
+    if twice:
+        badges.append("1 box is there twice" if twice == 1 else f"{twice} boxes are there twice")
     if window is not None and window.name == "auto" and series.modality:
         badges.append("percentile window")
     return tuple(badges)
