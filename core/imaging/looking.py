@@ -33,6 +33,7 @@ _BATCH = 48
 _DEADLINE_S = 60.0  # for a batch
 _MEMORY = 3 << 30  # bytes of address space of a child
 _NICE = 10
+_COMMAND = ("-m", "core.imaging.looking")
 _DIED = "reading its header ended the process that read it"
 
 
@@ -178,7 +179,7 @@ def _start() -> subprocess.Popen[str]:
     paths = [root, *filter(None, [os.environ.get("PYTHONPATH")])]
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(paths), "OMP_NUM_THREADS": "1"}
     process = subprocess.Popen(
-        [sys.executable, "-m", __name__],
+        [sys.executable, *_COMMAND],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
