@@ -14,6 +14,7 @@ from PIL import Image
 
 from core.errors import Cancelled
 from core.imaging import catalog, looking, records
+from core.imaging.archive import file_status
 from core.imaging.base import file_boundary
 from core.imaging.catalog import scan
 from core.imaging.records import Contents
@@ -234,15 +235,9 @@ def test_one_that_cannot_be_written_is_done_without(folder: Path, tmp_path: Path
     assert scan([folder], index=second) == scan([folder])
     holder.close()
     third = FileIndex(path)
-    assert third.known([(folder / "0.dcm", looking_status(folder / "0.dcm"))]), "nothing was lost"
+    assert third.known([(folder / "0.dcm", file_status(folder / "0.dcm"))]), "nothing was lost"
     for one in (none, first, second, third):
         one.close()
-
-
-def looking_status(path: Path) -> catalog.FileStatus:
-    found = catalog.file_status(path)
-    assert found is not None
-    return found
 
 
 def test_it_is_for_its_owner_only(index: FileIndex) -> None:
