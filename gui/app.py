@@ -25,6 +25,7 @@ from core.imaging.pixels import PixelCache
 from core.jobs import CancelToken, Progress
 from core.proposals.registry import warm_up
 from core.settings import SETTINGS_FILE, Settings, home, reader_name
+from core.store.index import FileIndex, index_file
 from core.store.workspace import Workspace
 from gui.actions import Desk
 from gui.command_table import COMMANDS
@@ -59,6 +60,7 @@ class App:
     desk: Desk
     window: MainWindow
     dialogs: DialogDesk
+    index: FileIndex
 
     def open_demo(self) -> None:
         """Make the phantom study (once) and open it."""
@@ -93,6 +95,7 @@ class App:
             log.warning("settings could not be written: %s", type(error).__name__)
         self.runner.shut_down()
         self.workspace.close()
+        self.index.close()
 
 
 def make_demo(folder: Path) -> Path:
@@ -129,7 +132,8 @@ def build(qt: QApplication, workspace_path: Path, cache: PixelCache | None = Non
     workspace = Workspace.open(workspace_path, reader=reader_name(settings))
     runner = JobRunner()
     cache = cache or PixelCache(int(settings.number("cache.pixels_mb")) * MIB)
-    session = Session(workspace, runner, reader_name(settings))
+    index = FileIndex(index_file(workspace.path))
+    session = Session(workspace, runner, reader_name(settings), index)
     display = Display(session, runner, cache, SeriesViews(home() / VIEWS_FILE))
     display.set_options(view_options(settings))
     engine = Engine(session, runner, cache, ModelRegistry(home() / "models"), settings)
@@ -149,7 +153,7 @@ def build(qt: QApplication, workspace_path: Path, cache: PixelCache | None = Non
         }
     )
     dialogs = DialogDesk(desk, window, runner, cache, settings)
-    app = App(settings, workspace, runner, desk, window, dialogs)
+    app = App(settings, workspace, runner, desk, window, dialogs, index)
     window.dialog_wanted.connect(dialogs.show)
     window.demo_wanted.connect(app.open_demo)
     window.theme_wanted.connect(lambda: _other_theme(qt, settings))

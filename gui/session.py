@@ -11,6 +11,7 @@ from PySide6.QtCore import QObject, Signal
 from core.edits import SetEdit, SliceRecord, entry_key, mark_read, mark_unread, with_reading_states
 from core.errors import EditConflict, InputError, StoreError
 from core.imaging.catalog import scan
+from core.imaging.index import Index
 from core.jobs import CancelToken, Progress
 from core.model import Annotation, Catalog, Series, Skipped, SliceRef
 from core.review.readings import next_unread
@@ -50,8 +51,11 @@ class Session(QObject):
     schema_changed = Signal()
     said = Signal(str, str)
 
-    def __init__(self, workspace: Workspace, runner: JobRunner, reader: str) -> None:
+    def __init__(
+        self, workspace: Workspace, runner: JobRunner, reader: str, index: Index | None = None
+    ) -> None:
         super().__init__()
+        self._index = index
         self.workspace = workspace
         self.reader = reader
         self._runner = runner
@@ -72,10 +76,10 @@ class Session(QObject):
         def arrived(catalog: Catalog) -> None:
             self._found(key, catalog)
 
-        found = self._runner.channel(arrived)
+        found, index = self._runner.channel(arrived), self._index
 
         def job(progress: Progress, cancel: CancelToken) -> Catalog:
-            return scan(paths, progress=progress, cancel=cancel, found=found)
+            return scan(paths, progress=progress, cancel=cancel, found=found, index=index)
 
         self._runner.submit(
             job,

@@ -17,6 +17,7 @@ from core.imaging import catalog, looking, records
 from core.imaging.archive import file_status
 from core.imaging.base import file_boundary
 from core.imaging.catalog import scan
+from core.imaging.reader import open_content
 from core.imaging.records import Contents
 from core.jobs import CancelToken
 from core.model import Catalog
@@ -127,7 +128,7 @@ def test_names_in_any_encoding(tmp_path: Path, index: FileIndex, opened: list[st
 def test_a_file_without_permission_is_asked_again(
     folder: Path, index: FileIndex, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    real = looking.open_content
+    real = open_content
 
     def refused(path: Path) -> object:
         if path.name == "1.dcm":
