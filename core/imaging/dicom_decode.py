@@ -180,6 +180,8 @@ class DecodePool:
                 if worker.alive:
                     with self._lock:
                         self._free.append(worker)
+                else:
+                    worker.stop()
 
     def pids(self) -> list[int]:
         """Process ids of the workers that wait for a frame."""
@@ -204,6 +206,7 @@ class DecodePool:
                 worker = self._free.pop()
                 if worker.alive:
                     return worker
+                worker.stop()
         return Worker()
 
 

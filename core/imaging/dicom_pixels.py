@@ -83,10 +83,9 @@ def _unpacked_12(stream: BinaryIO, opened: OpenDicom, index: int) -> NDArray[np.
     """Pixels of 12 bits in words of 16, the first in the lowest bits (ACR-NEMA 2.0; PS3.5-1993 Annex D)."""
     rows, columns = int(opened.dataset.Rows), int(opened.dataset.Columns)
     count = rows * columns
-    begin = index * count * 3 // 2  # an odd frame of odd size begins in the middle of a byte
-    odd = index * count % 2
-    stream.seek(opened.place.offset + begin)
-    data = stream.read((count + odd) * 3 // 2 + 2)
+    pair, odd = divmod(index * count, 2)  # a frame may begin in the middle of a pair
+    stream.seek(opened.place.offset + 3 * pair)
+    data = stream.read((count + odd + 1) // 2 * 3)
     data += bytes(-len(data) % 3)
     three = np.frombuffer(data, np.uint8).reshape(-1, 3).astype(np.uint16)
     pairs = np.stack([three[:, 0] | (three[:, 1] & 15) << 8, three[:, 1] >> 4 | three[:, 2] << 4], axis=1)

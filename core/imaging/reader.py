@@ -51,7 +51,7 @@ def open_content(path: Path) -> Reader | Container:
     check_regular(path)
     with file_boundary(path, "file"), archive.open_binary(path) as file:
         head = file.read(_HEAD)
-    if head[128:132] == b"DICM":
+    if head[128:132] == b"DICM" or head[:4] == b"DICM":  # the preamble may have been cut off
         return _dicom(path)
     if raster_format(head) is not None:
         return RasterReader(path)
