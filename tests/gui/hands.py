@@ -13,8 +13,8 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QAbstractButton, QApplication, QDialog, QWidget
 from pytestqt.qtbot import QtBot
 
-from core.imaging.base import Reader
-from core.imaging.reader import open_reader
+from core.imaging.base import Container, Reader
+from core.imaging.reader import open_content
 from core.model import Annotation, Box
 from gui.app import App
 from gui.session import Place
@@ -29,12 +29,13 @@ PATIENCE = 15_000
 def slowly(monkeypatch: pytest.MonkeyPatch, seconds: float) -> None:
     """Make reading a file's header take long, and every snapshot come."""
 
-    def slow(path: Path) -> Reader:
+    def slow(path: Path) -> Reader | Container:
         time.sleep(seconds)
-        return open_reader(path)
+        return open_content(path)
 
-    monkeypatch.setattr("core.imaging.catalog.open_reader", slow)
+    monkeypatch.setattr("core.imaging.looking.open_content", slow)
     monkeypatch.setattr("core.imaging.catalog._SNAPSHOT_SECONDS", 0.0)
+    monkeypatch.setattr("core.imaging.catalog._SNAPSHOT_SHARE", 0)
 
 
 class Hands:
