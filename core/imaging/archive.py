@@ -289,6 +289,11 @@ class _MemberStream(io.RawIOBase):
             raise
         self._next = self._start
 
+    @property
+    def name(self) -> str:
+        """What a file's stream has, and pydicom asks for."""
+        return str(self._shown)
+
     def readable(self) -> bool:
         return True
 

@@ -29,6 +29,7 @@ TYPES = {
     1792: ("f8", 2), COMPLEX256: ("u8", 4), RGBA: ("u1", 4),
 }  # fmt: skip
 COMPLEX = (32, 1792, COMPLEX256)
+_CIFTI = range(3000, 3100)  # intent codes
 _UNIT_MM = {1: 1000.0, 2: 1.0, 3: 0.001}  # of xyzt_units; anything else is taken for mm
 
 # struct format and offset of each field that is used.
@@ -37,13 +38,13 @@ _FIELDS_1: _Fields = {
     "dim": ("8h", 40), "datatype": ("h", 70), "pixdim": ("8f", 76), "vox_offset": ("f", 108),
     "slope": ("f", 112), "inter": ("f", 116), "units": ("B", 123), "cal_max": ("f", 124),
     "cal_min": ("f", 128), "qform": ("h", 252), "sform": ("h", 254), "quatern": ("3f", 256),
-    "offset": ("3f", 268), "srow": ("12f", 280), "dim_info": ("B", 39),
+    "offset": ("3f", 268), "srow": ("12f", 280), "dim_info": ("B", 39), "intent": ("h", 68),
 }  # fmt: skip
 _FIELDS_2: _Fields = {
     "dim": ("8q", 16), "datatype": ("h", 12), "pixdim": ("8d", 104), "vox_offset": ("q", 168),
     "slope": ("d", 176), "inter": ("d", 184), "units": ("i", 500), "cal_max": ("d", 192),
     "cal_min": ("d", 200), "qform": ("i", 344), "sform": ("i", 348), "quatern": ("3d", 352),
-    "offset": ("3d", 376), "srow": ("12d", 400), "dim_info": ("B", 524),
+    "offset": ("3d", 376), "srow": ("12d", 400), "dim_info": ("B", 524), "intent": ("i", 504),
 }  # fmt: skip
 
 
@@ -123,6 +124,8 @@ def parse_header(head: bytes) -> NiftiHeader:
         raise BadHeader("not a NIfTI header")
     order, fields, separate = version
     values = _Values(head, order, fields)
+    if int(values.one("intent")) in _CIFTI:
+        raise BadHeader("CIFTI data (surfaces, connectivity), not an image")
     shape, volumes = _shape(values.many("dim"))
     datatype = int(values.one("datatype"))
     if datatype not in TYPES:

@@ -40,7 +40,7 @@ def nifti_bytes(
         order: Byte order.
         pixdim: qfac and spacing.
         qform: Quaternion b, c, d and offset, or none.
-        more: datatype, slope, inter, cal_min, cal_max, units, dim_info, magic, dim, vox_offset.
+        more: datatype, slope, inter, cal_min, cal_max, units, dim_info, intent, magic, dim, vox_offset.
     """
     dim = more.get("dim", (voxels.ndim, *voxels.shape, *[1] * (7 - voxels.ndim)))
     datatype = more.get("datatype") or CODES[voxels.dtype.str[1:]]
@@ -59,6 +59,7 @@ def nifti_bytes(
     if version == 1:
         put(39, "B", more.get("dim_info", 0))
         put(40, "8h", *dim)
+        put(68, "h", more.get("intent", 0))
         put(70, "2h", datatype, voxels.dtype.itemsize * 8)
         put(76, "8f", *sizes)
         put(108, "3f", start, more.get("slope", 0.0), more.get("inter", 0.0))
@@ -86,6 +87,7 @@ def nifti_bytes(
         put(352, "6d", *quatern, *offset)
         put(400, "12d", *rows.ravel())
         put(500, "i", more.get("units", 2))
+        put(504, "i", more.get("intent", 0))
         put(524, "B", more.get("dim_info", 0))
     data = voxels.astype(voxels.dtype.newbyteorder(order)).tobytes(order="F")
     return bytes(head) + bytes(max(int(start), length) - length) + data

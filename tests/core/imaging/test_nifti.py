@@ -310,6 +310,7 @@ class TestHostile:
             ({"dim": (7, 7, 5, 32767, 32767, 32767, 1, 1)}, "too many"),
             ({"datatype": 1}, "data type 1 is not supported"),
             ({"datatype": 7777}, "not supported"),
+            ({"version": 2, "intent": 3001}, "CIFTI data"),
             ({"vox_offset": math.nan}, "damaged|not possible"),
         ],
     )
