@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from PySide6.QtCore import QObject, QTimer, Signal
 
 from core.errors import UnreadableFile
+from core.imaging import prefetch
 from core.imaging.pixels import PixelCache
 from core.imaging.window import auto_window, default_window, presets
 from core.jobs import CancelToken, Progress
@@ -29,9 +30,6 @@ SLOW_MS = 150
 
 WRITE_MS = 1000
 """A window that is being dragged is written to disk when it has come to rest."""
-
-PREFETCH = 3
-"""Slices decoded ahead on either side of the one in view."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +84,7 @@ class Display(QObject):
         self._unreadable: dict[str, str] = {}
         self._default: dict[str, Window] = {}
         self._default_of: dict[str, int] = {}
+        self._trail = prefetch.Trail()
         self._waiting = QTimer(self, singleShot=True, interval=SLOW_MS)
         self._waiting.timeout.connect(self.pixels_changed)
         session.place_changed.connect(self._show)
@@ -220,6 +219,7 @@ class Display(QObject):
         return now >= 2 * known if self._session.growing else now > known
 
     def _load(self, ref: SliceRef, series: Series) -> None:
+        self._runner.cancel("prefetch")  # what the reader waits for comes first
         self._submit(ref, series, "pixels", lambda outcome: self._arrived(ref, series, outcome))
 
     def fetch(self, ref: SliceRef, series: Series, key: str, done: Callable[[Pixels | None], None]) -> None:
@@ -293,18 +293,14 @@ class Display(QObject):
         series, place, cache = self._session.current_series, self._session.place, self._cache
         if series is None or place is None:
             return
-        first, last = max(0, place.index - PREFETCH), place.index + PREFETCH + 1
-        near = sorted(enumerate(series.slices[first:last], first), key=lambda row: abs(row[0] - place.index))
-        wanted = [ref for _, ref in near if cache.peek(ref) is None]
-        if not wanted:
+        step = self._trail.step(series.uid, place.index)
+        ahead = prefetch.wanted(series.slices, place.index, step, cache)
+        if not ahead:
             return
 
         def job(progress: Progress, cancel: CancelToken) -> None:
-            for ref in wanted:
-                cancel.check()
-                cache.get(ref)
+            prefetch.fetch(ahead, cache, cancel)
 
-        # A slice that cannot be read says so when it is shown, not when it is fetched ahead.
         self._runner.submit(job, key="prefetch", lane=Lane.READ)
 
 

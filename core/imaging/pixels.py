@@ -36,6 +36,11 @@ class PixelCache:
         self._lock = threading.Lock()
 
     @property
+    def max_bytes(self) -> int:
+        """Bound on what is kept."""
+        return self._max_bytes
+
+    @property
     def nbytes(self) -> int:
         """Bytes kept now."""
         return self._bytes
