@@ -30,15 +30,16 @@ class DetectRequest:
 
 @dataclass(frozen=True, slots=True)
 class TraceRow:
-    """What became of one proposal and class: why a lesion was found or missed.
+    """What became of one proposal: why a lesion was found or missed.
 
     Attributes:
         proposal: Index into the result's proposals.
-        label_id: The class considered (the proposal's best).
-        score: Its score.
-        box: The box after regression.
+        label_id: Its best class.
+        score: That class's score; 0 where the proposal was not judged.
+        box: The box after regression; the proposal's own where it was not judged.
         suppressed_by: Index of the trace row whose box suppressed this one, or None.
-        first_score: Its score at the first of two looks, before the box was refined.
+        scores: By class id, every class's score; empty where the proposal was not judged.
+        promise: How well the proposal fits the lesion map, 0 … 1: only the best are judged.
     """
 
     proposal: int
@@ -46,7 +47,8 @@ class TraceRow:
     score: float
     box: Box
     suppressed_by: int | None = None
-    first_score: float | None = None
+    scores: tuple[tuple[int, float], ...] = ()
+    promise: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,9 +58,9 @@ class DetectResult:
     Attributes:
         slice_key: The slice.
         model: "name@hash".
-        detections: By falling score, after suppression at the request's settings; down to score 0.05, so
-            that the window can threshold without running again.
-        proposals: What was judged.
+        detections: By falling score, after suppression within each class; a box may stand for several
+            classes, whose scores then add up to that of any lesion. Down to score 0.01.
+        proposals: What was proposed.
         trace: One row per proposal.
         milliseconds: The engine's own time, without decoding.
     """

@@ -46,7 +46,8 @@ class TrainConfig:
         repeat: How often each data set is seen in an epoch, in their order; empty for once each.
         proposer: Proposal method.
         pretrained: torchvision ResNet weights (safetensors) for the trunk.
-        init_from: A model of ours to go on from.
+        init_from: A model of ours to go on from: its network, its classes, smaller steps, and half of its
+            weights stays in the new ones.
         precision: "float32", "bfloat16" for the forward pass, or "auto": bfloat16 where the processor has it.
         threads: Threads in all; 0 for one per core.
         cache: Folder for cached proposals; None for Overread's own.

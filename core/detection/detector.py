@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from core import boxes as bx
 from core.detection.base import DetectRequest, DetectResult, TraceRow
 from core.detection.card import ModelCard, file_hash, verify_model
-from core.detection.inference import Judged, judge_twice, suppress
+from core.detection.inference import Judged, class_detections, judge_regions, suppress
 from core.detection.network import Embedding, Network, NetworkSpec, build_network
 from core.detection.regions import judged_proposer, to_working
 from core.detection.validate import LEAST_SCORE, NMS_IOU
@@ -178,45 +178,47 @@ class RcnnDetector:
     ) -> Judged:
         cancel.check()
         rows, columns = request.image.shape
-        regions = torch.from_numpy((bx.to_array(proposals.boxes) * scale).astype(np.float32))
-        judged = judge_twice(
+        regions = bx.to_array(proposals.boxes) * scale
+        judged = judge_regions(
             self._network, embedding, regions, columns * scale, rows * scale, check=cancel.check
         )
         return replace(
             judged,
             boxes=bx.clip(judged.boxes / scale, columns, rows),
-            scores=self._scores.apply(judged.scores),
-            first_scores=self._scores.apply(judged.first_scores),
+            # What was not judged stays at 0.
+            probabilities=np.where(judged.probabilities > 0.0, self._scores.apply(judged.probabilities), 0.0),
         )
 
     def _result(
         self, request: DetectRequest, proposals: Proposals, judged: Judged, milliseconds: float
     ) -> DetectResult:
-        kept, by = suppress(judged, self._nms_iou)
+        boxes = bx.from_array(judged.boxes)
         detections = tuple(
-            self._detection(judged, proposals, int(i)) for i in kept if judged.scores[i] >= LEAST_SCORE
+            Detection(
+                box=boxes[region],
+                label_id=self._label_ids[label],
+                label=self.class_names[label],
+                score=float(judged.probabilities[region, label]),
+                proposal=proposals.boxes[region],
+            )
+            for region, label in class_detections(judged, self._nms_iou, LEAST_SCORE)
         )
-        trace = tuple(self._trace(judged, int(by[i]), i) for i in range(len(by)))
+        trace = self._trace(judged, boxes)
         return DetectResult(request.slice_key, self.identity, detections, proposals, trace, milliseconds)
 
-    def _detection(self, judged: Judged, proposals: Proposals, index: int) -> Detection:
-        label = int(judged.classes[index])
-        return Detection(
-            box=Box(*(float(v) for v in judged.boxes[index])),
-            label_id=self._label_ids[label],
-            label=self.class_names[label],
-            score=float(judged.scores[index]),
-            proposal=proposals.boxes[index],
-        )
-
-    def _trace(self, judged: Judged, by: int, index: int) -> TraceRow:
-        return TraceRow(
-            proposal=index,
-            label_id=self._label_ids[int(judged.classes[index])],
-            score=float(judged.scores[index]),
-            box=Box(*(float(v) for v in judged.boxes[index])),
-            suppressed_by=None if by == index else by,
-            first_score=float(judged.first_scores[index]),
+    def _trace(self, judged: Judged, boxes: Sequence[Box]) -> tuple[TraceRow, ...]:
+        by, classes, scores = suppress(judged, self._nms_iou), judged.classes, judged.scores
+        return tuple(
+            TraceRow(
+                proposal=index,
+                label_id=self._label_ids[int(classes[index])],
+                score=float(scores[index]),
+                box=boxes[index],
+                suppressed_by=None if by[index] == index else int(by[index]),
+                scores=tuple(zip(self._label_ids, row, strict=True)) if any(row) else (),
+                promise=float(judged.promise[index]),
+            )
+            for index, row in enumerate(judged.probabilities.tolist())
         )
 
 

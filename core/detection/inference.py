@@ -1,4 +1,4 @@
-"""From regions to judged boxes: the head applied twice, then suppression; for detector and training alike."""
+"""From regions to judged boxes, then suppression; for detector and training alike."""
 
 from __future__ import annotations
 
@@ -12,10 +12,11 @@ from torch import Tensor
 
 from core import boxes as bx
 from core.detection.coder import decode
-from core.detection.network import Embedding, Network
+from core.detection.network import STRIDE, Embedding, Network
 
-# Only the most promising regions are worth the second look.
-SECOND_LOOK = 100
+PROMISING = 32
+"""Regions that are judged of those proposed: the ones that fit the lesion map best. On held-out blocks of
+cheng/train AP50 is .757 with 32, .751 with 48, .736 with all 150: the others bring false positives only."""
 _LEAST_SIDE = 1.0
 
 
@@ -24,16 +25,24 @@ class Judged:
     """What the network says of each region, in working pixels.
 
     Attributes:
-        boxes: (N, 4) after regression, inside the image.
-        classes: (N,) the best class, 0 … K - 1.
-        scores: (N,) its probability, averaged over the looks.
-        first_scores: (N,) the probability of the first look's best class.
+        boxes: (N, 4) after regression, inside the image; the region itself where it was not judged.
+        probabilities: (N, K) of each class; 0 where it was not judged.
+        promise: (N,) how well each region fits the lesion map, 0 … 1; 1 where there is no map.
     """
 
     boxes: bx.Boxes
-    classes: NDArray[np.int64]
-    scores: NDArray[np.float64]
-    first_scores: NDArray[np.float64]
+    probabilities: NDArray[np.float64]
+    promise: NDArray[np.float64]
+
+    @property
+    def classes(self) -> NDArray[np.int64]:
+        """(N,) the best class, 0 … K - 1."""
+        return np.asarray(self.probabilities.argmax(axis=1), dtype=np.int64)
+
+    @property
+    def scores(self) -> NDArray[np.float64]:
+        """(N,) its probability."""
+        return np.asarray(self.probabilities.max(axis=1))
 
 
 def regressed(regions: Tensor, deltas: Tensor, labels: Tensor, width: float, height: float) -> Tensor:
@@ -56,19 +65,18 @@ def clip_boxes(boxes: Tensor, width: float, height: float) -> Tensor:
 
 
 @torch.inference_mode()
-def judge_twice(
+def judge_regions(
     network: Network,
     embedding: Embedding,
-    regions: Tensor,
+    regions: bx.Boxes,
     width: float,
     height: float,
     check: Callable[[], None] = lambda: None,
 ) -> Judged:
-    """Judge regions, refine the best ones, and judge those again where they moved to.
+    """Judge the promising regions of a slice.
 
-    The second look scores the box that is shown, and lets a region that only half covered a lesion be
-    regressed from a better start. Its probabilities and the first's are averaged: on held-out blocks of
-    cheng/train that gave 1.5 points of AP50 over the second alone.
+    A second look at the regressed boxes was dropped when the lesion map came: with it AP50 on held-out blocks
+    of cheng/train is .733, without .736.
 
     Args:
         network: In evaluation mode.
@@ -78,18 +86,45 @@ def judge_twice(
         height: Of the slice within the working image.
         check: Called between portions of the work; may raise to stop it.
     """
-    if len(regions) == 0:
-        return Judged(np.zeros((0, 4)), np.zeros(0, dtype=np.int64), np.zeros(0), np.zeros(0))
-    logits, deltas = _in_portions(network, embedding, regions, check)
+    count = len(regions)
+    promise = _promise(embedding, regions)
+    boxes, probabilities = regions.astype(np.float64), np.zeros((count, network.spec.classes))
+    if count == 0:
+        return Judged(boxes, probabilities, promise)
+    chosen = np.arange(count)
+    if embedding.lesions is not None:
+        chosen = np.argsort(-promise, kind="stable")[:PROMISING]
+    seen = torch.from_numpy(regions[chosen].astype(np.float32))
+    logits, deltas = _in_portions(network, embedding, seen, check)
     probability = logits.softmax(dim=1)[:, 1:]
-    first, labels = probability.max(dim=1)
-    boxes = regressed(regions, deltas, labels, width, height)
-    top = torch.topk(first, min(SECOND_LOOK, len(first))).indices
-    logits, deltas = _in_portions(network, embedding, boxes[top], check)
-    probability[top] = (probability[top] + logits.softmax(dim=1)[:, 1:]) / 2
-    scores, labels = probability.max(dim=1)
-    boxes[top] = regressed(boxes[top], deltas, labels[top], width, height)
-    return Judged(boxes.double().numpy(), labels.numpy(), scores.double().numpy(), first.double().numpy())
+    moved = regressed(seen, deltas, probability.argmax(dim=1), width, height)
+    boxes[chosen], probabilities[chosen] = moved.numpy(), probability.numpy()
+    return Judged(boxes, probabilities, promise)
+
+
+def _promise(embedding: Embedding, regions: bx.Boxes) -> NDArray[np.float64]:
+    """Dice overlap of each region with the lesion map of any class."""
+    if embedding.lesions is None:
+        return np.ones(len(regions))
+    lesion = 1.0 - embedding.lesions[0].float().softmax(dim=0)[0].numpy()
+    table = np.zeros((lesion.shape[0] + 1, lesion.shape[1] + 1))
+    table[1:, 1:] = lesion.cumsum(axis=0, dtype=np.float64).cumsum(axis=1)
+    x1, y1, x2, y2 = (regions / STRIDE).T
+    inside = _at(table, x2, y2) - _at(table, x1, y2) - _at(table, x2, y1) + _at(table, x1, y1)
+    area = (x2 - x1) * (y2 - y1)
+    return np.asarray(2.0 * inside / np.maximum(area + table[-1, -1], 1e-6))
+
+
+def _at(table: NDArray[np.float64], x: NDArray[np.float64], y: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The integral of a map of constant cells up to (x, y): bilinear between the cells' corners."""
+    rows, columns = table.shape
+    x, y = np.clip(x, 0.0, columns - 1.0), np.clip(y, 0.0, rows - 1.0)
+    column = np.minimum(x.astype(np.int64), columns - 2)
+    row = np.minimum(y.astype(np.int64), rows - 2)
+    across, down = x - column, y - row
+    upper = table[row, column] * (1.0 - across) + table[row, column + 1] * across
+    lower = table[row + 1, column] * (1.0 - across) + table[row + 1, column + 1] * across
+    return np.asarray(upper * (1.0 - down) + lower * down)
 
 
 def _in_portions(
@@ -102,21 +137,36 @@ def _in_portions(
     return torch.cat([p[0] for p in parts]).float(), torch.cat([p[1] for p in parts]).float()
 
 
-def suppress(judged: Judged, threshold: float) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Non-maximum suppression within each class.
+def suppress(judged: Judged, threshold: float) -> NDArray[np.int64]:
+    """Non-maximum suppression by best class, across classes: a lesion is of one kind.
 
     Returns:
-        Indices kept by falling score, and for every region the index of the one that suppressed it (itself
-        where kept).
+        (N,) for every region the index of the one that suppressed it, itself where it was kept or not judged.
     """
-    by = np.arange(len(judged.scores), dtype=np.int64)
-    kept: list[NDArray[np.int64]] = []
-    for label in np.unique(judged.classes):
-        members = np.flatnonzero(judged.classes == label)
-        local_kept, local_by = bx.nms(judged.boxes[members], judged.scores[members], threshold)
-        kept.append(members[local_kept])
-        by[members] = members[local_by]
-    if not kept:
-        return np.zeros(0, dtype=np.int64), by
-    all_kept = np.concatenate(kept)
-    return all_kept[np.argsort(-judged.scores[all_kept], kind="stable")], by
+    by = np.arange(len(judged.boxes), dtype=np.int64)
+    members = np.flatnonzero(judged.scores)
+    by[members] = members[bx.nms(judged.boxes[members], judged.scores[members], threshold)[1]]
+    return by
+
+
+def class_detections(judged: Judged, threshold: float, least: float) -> list[tuple[int, int]]:
+    """What is found: of every class the boxes left by non-maximum suppression, as in Girshick 2014.
+
+    A box stands for every class that it may be: one that is taken for a meningioma may rank among the
+    gliomas. On held-out blocks of cheng/train AP50 is .734 so, .703 with each box's best class only.
+
+    Args:
+        judged: The regions.
+        threshold: Overlap above which the weaker of two boxes of a class is dropped.
+        least: Lowest probability.
+
+    Returns:
+        (region, class) pairs by falling probability.
+    """
+    found: list[tuple[float, int, int]] = []
+    for label in range(judged.probabilities.shape[1]):
+        scores = judged.probabilities[:, label]
+        members = np.flatnonzero(scores >= least)
+        kept, _ = bx.nms(judged.boxes[members], scores[members], threshold)
+        found += [(-float(scores[i]), int(i), label) for i in members[kept]]
+    return [(region, label) for _, region, label in sorted(found)]

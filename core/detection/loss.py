@@ -1,4 +1,4 @@
-"""The training loss: cross-entropy on regions and smooth L1 on boxes, at both looks; and the lesion map's."""
+"""The training loss: cross-entropy on regions, smooth L1 on boxes, and the lesion map's."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ from torch import Tensor
 from torch.nn import functional
 
 from core.detection.coder import encode
-from core.detection.inference import regressed
 from core.detection.lesion_map import lesion_loss
 from core.detection.network import STRIDE, Network
 from core.detection.sampling import Targets, Truth, assign
@@ -22,9 +21,6 @@ def batch_loss(
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Classification, regression and lesion-map loss of a batch; the last is 0 for plain R-CNN.
 
-    The second look judges where the first one moved the regions, as inference does; no gradient flows
-    through the moved corners.
-
     Args:
         network: In training mode.
         images: (B, 1, S, S).
@@ -33,23 +29,16 @@ def batch_loss(
     """
     embedding = network.embed(images)
     logits, deltas = network.judge(embedding, regions)
-    first = look_loss(logits.float(), deltas.float(), regions, truths)
-    size = float(images.shape[-1])
-    with torch.no_grad():
-        labels = logits[:, 1:].argmax(dim=1)
-        moved = regressed(torch.cat(list(regions)), deltas.float(), labels, size, size)
-        again = torch.split(moved, [len(r) for r in regions])
-    logits, deltas = network.judge(embedding, again)
-    second = look_loss(logits.float(), deltas.float(), again, truths)
+    classification, regression = region_loss(logits.float(), deltas.float(), regions, truths)
     drawn = embedding.lesions
     lesions = images.new_zeros(()) if drawn is None else lesion_loss(drawn.float(), truths, STRIDE)
-    return (first[0] + second[0]) / 2, (first[1] + second[1]) / 2, _LESION_SHARE * lesions
+    return classification, regression, _LESION_SHARE * lesions
 
 
-def look_loss(
+def region_loss(
     logits: Tensor, deltas: Tensor, regions: Sequence[Tensor], truths: Sequence[Truth]
 ) -> tuple[Tensor, Tensor]:
-    """Loss of one look, both parts per sampled region."""
+    """Classification and regression, per sampled region."""
     targets = _joined([assign(r, t) for r, t in zip(regions, truths, strict=True)])
     boxes = torch.cat(list(regions))
     counted = int((targets.labels >= 0).sum())

@@ -81,6 +81,7 @@ class Embedding:
 class Network(nn.Module):
     """Judges regions of a batch of slices. Boxes are in working-image pixels."""
 
+    spec: NetworkSpec
     trunk: ResNet
     # How many regions are judged before a cancel is looked for.
     portion = 1024

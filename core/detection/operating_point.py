@@ -24,7 +24,7 @@ class OperatingPoint:
 
     Attributes:
         min_score: Predictions below are not shown.
-        nms_iou: Of two predictions of one class that overlap by more, the weaker is not shown.
+        nms_iou: Of two predictions that overlap by more, the weaker is not shown.
     """
 
     min_score: float = 0.5
@@ -44,21 +44,25 @@ def detections_at(
 ) -> tuple[ShownDetection, ...]:
     """The predictions that stand at an operating point, best first.
 
-    Suppression is done again per class over every judged proposal above the score, so that both thresholds
-    act live.
+    Suppression is done again over every judged proposal above the score, across classes (a lesion is of one
+    kind), so that both thresholds act live.
     """
-    rows = [(i, t) for i, t in enumerate(result.trace) if t.score >= point.min_score]
-    shown: list[ShownDetection] = []
-    for label_id in sorted({t.label_id for _, t in rows}):
-        of_class = [(i, t) for i, t in rows if t.label_id == label_id]
-        scores = np.array([t.score for _, t in of_class], dtype=np.float64)
-        kept, _ = nms(to_array(t.box for _, t in of_class), scores, point.nms_iou)
-        for k in kept:
-            row, trace = of_class[int(k)]
-            proposal = result.proposals.boxes[trace.proposal]
-            found = Detection(trace.box, label_id, schema.name_of(label_id), trace.score, proposal)
-            shown.append(ShownDetection(row, found))
-    return tuple(sorted(shown, key=lambda s: -s.detection.score))
+    rows = [(i, t) for i, t in enumerate(result.trace) if t.score >= point.min_score and t.score > 0.0]
+    scores = np.array([t.score for _, t in rows], dtype=np.float64)
+    kept, _ = nms(to_array(t.box for _, t in rows), scores, point.nms_iou)
+    return tuple(
+        ShownDetection(
+            row,
+            Detection(
+                trace.box,
+                trace.label_id,
+                schema.name_of(trace.label_id),
+                trace.score,
+                result.proposals.boxes[trace.proposal],
+            ),
+        )
+        for row, trace in (rows[int(k)] for k in kept)
+    )
 
 
 def undecided(

@@ -58,15 +58,23 @@ class Plan:
     used: tuple[DataUsed, ...]
 
 
-def make_plan(datasets: Sequence[Dataset], valid: Dataset | None, config: TrainConfig) -> Plan:
+def make_plan(
+    datasets: Sequence[Dataset], valid: Dataset | None, config: TrainConfig, known: Sequence[str] = ()
+) -> Plan:
     """Decide classes and split.
+
+    Args:
+        datasets: To train on.
+        valid: To check on; None holds out groups.
+        config: Options.
+        known: Classes of the model that goes on.
 
     Raises:
         NotEnoughData: Too few boxes or groups.
     """
     every = [(i, s) for i, d in enumerate(datasets) for s in d.slices]
     check_enough([s for _, s in every])
-    classes = merge_classes(datasets, config.classes)
+    classes = merge_classes(datasets, config.classes, known)
     names = ", ".join(sorted({d.grouped_by for d in datasets}))
     all_sets = [*datasets, *([valid] if valid is not None else [])]
     groups = joined_groups(all_sets)

@@ -103,19 +103,26 @@ def check_enough(slices: Sequence[LabelledSlice]) -> None:
         )
 
 
-def merge_classes(datasets: Sequence[Dataset], classes: str) -> tuple[str, ...]:
+def merge_classes(datasets: Sequence[Dataset], classes: str, known: Sequence[str] = ()) -> tuple[str, ...]:
     """The class names to train: those with boxes, in the order of the schemas; ("tumour",) for "one".
+
+    Args:
+        datasets: The slices.
+        classes: "all" or "one".
+        known: Classes of the model that goes on; it keeps them, whether or not there are boxes of them.
 
     Raises:
         NotEnoughData: No box at all.
     """
     if classes == "one":
         return ("tumour",)
-    names: list[str] = []
+    names = list(known)
+    found = False
     for dataset in datasets:
         used = {b.label_id for s in dataset.slices for b in s.boxes}
         names += [c.name for c in dataset.schema.classes if c.id in used and c.name not in names]
-    if not names:
+        found = found or bool(used)
+    if not found:
         raise NotEnoughData("the data sets hold no boxes at all; draw or import some first.")
     return tuple(names)
 

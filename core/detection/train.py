@@ -10,6 +10,7 @@ from pathlib import Path
 
 from core.detection.atomic import write_whole
 from core.detection.calibrate import calibrated
+from core.detection.card import ModelCard, verify_model
 from core.detection.checkpoint import has_checkpoint, remove_checkpoint
 from core.detection.config import Load, TrainConfig, TrainResult
 from core.detection.duplicates import set_apart
@@ -18,6 +19,7 @@ from core.detection.network import NetworkSpec
 from core.detection.regions import ProposalCache, SliceSource, judged_proposer
 from core.detection.samples import Plan, make_plan, prepare_samples
 from core.detection.trainer import Trainer, start_network
+from core.detection.weights import lasting
 from core.errors import InputError, TrainingError
 from core.imaging.pixels import PixelCache
 from core.jobs import CancelToken, Progress, no_progress
@@ -60,27 +62,25 @@ def train(
         TrainingDiverged: The loss is no longer finite.
         TrainingError: The budget was used up before the first step.
         InputError: The checkpoint is of other data or options, or the given weights cannot be used.
+        ModelError: The model to go on from is not sound.
         Cancelled: The token was set.
         OSError: `out` cannot be written.
     """
     token = cancel or CancelToken()
-    plan = make_plan(datasets, valid, config)
-    spec = NetworkSpec(
-        architecture=config.architecture,
-        depth=config.depth,
-        width=config.width,
-        classes=len(plan.classes),
-        image_size=config.image_size,
-    )
+    start = verify_model(config.init_from) if config.init_from is not None else None
+    plan = make_plan(datasets, valid, config, start.classes if start is not None else ())
+    spec = _spec(config, start, len(plan.classes))
     out.mkdir(parents=True, exist_ok=True)
     _settle_data(out / CHECKPOINT_FOLDER, plan, resume)
-    trainer = Trainer(config, start_network(spec, config, plan.classes), out / CHECKPOINT_FOLDER)
+    network = start_network(spec, config, plan.classes)
+    before = lasting(network, same_classes=plan.classes == start.classes) if start is not None else None
+    trainer = Trainer(config, network, out / CHECKPOINT_FOLDER, before)
     if resume:
         trainer.resume()
     preparing = _within_budget(config.budget_minutes, progress)
     sources = [*datasets, *([valid] if valid is not None else [])]
     cache = ProposalCache(config.cache or home() / "cache" / "proposals", judged_proposer(config.proposer))
-    source = SliceSource(load or PixelCache(max_bytes=64 << 20).get, cache, config.image_size)
+    source = SliceSource(load or PixelCache(max_bytes=64 << 20).get, cache, spec.image_size)
     samples, unread = prepare_samples(plan.train, sources, plan.classes, source, preparing, token)
     held, held_unread = prepare_samples(plan.valid, sources, plan.classes, source, preparing, token)
     samples, alike = set_apart(samples, held)
@@ -95,6 +95,19 @@ def train(
     trainer.forget_checkpoint()
     progress(1, 1, "Model written", **result.metrics)
     return result
+
+
+def _spec(config: TrainConfig, start: ModelCard | None, classes: int) -> NetworkSpec:
+    """The network: that of the options, or of the model that goes on."""
+    if start is not None:
+        return NetworkSpec(**{**start.network, "classes": classes})
+    return NetworkSpec(
+        architecture=config.architecture,
+        depth=config.depth,
+        width=config.width,
+        classes=classes,
+        image_size=config.image_size,
+    )
 
 
 def _settle_data(folder: Path, plan: Plan, resume: bool) -> None:

@@ -8,16 +8,15 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import torch
 
-from core import boxes as bx
 from core.detection.gradients import PARTS
-from core.detection.inference import judge_twice, suppress
+from core.detection.inference import class_detections, judge_regions
 from core.detection.network import Embedding, Network
 from core.detection.samples import Sample
 from core.evaluation.coco import Evaluation, evaluate_boxes
 from core.jobs import CancelToken
-from core.model import Detection, LabelClass, LabelSchema
+from core.model import Box, Detection, LabelClass, LabelSchema
 
-LEAST_SCORE = 0.05
+LEAST_SCORE = 0.01
 NMS_IOU = 0.4
 _BATCH = 8
 
@@ -62,12 +61,13 @@ def _judged(network: Network, part: Sequence[Sample]) -> Found:
 
 def _detections(network: Network, embedding: Embedding, sample: Sample) -> tuple[Detection, ...]:
     working = sample.working
-    regions = torch.from_numpy(working.proposals.astype(np.float32))
-    judged = judge_twice(network, embedding, regions, working.width, working.height)
-    kept, _ = suppress(judged, NMS_IOU)
-    kept = kept[judged.scores[kept] >= LEAST_SCORE]
-    boxes = bx.from_array(judged.boxes[kept] / working.scale)
+    judged = judge_regions(network, embedding, working.proposals, working.width, working.height)
     return tuple(
-        Detection(box, int(judged.classes[i]) + 1, "", float(judged.scores[i]))
-        for box, i in zip(boxes, kept, strict=True)
+        Detection(
+            Box(*(judged.boxes[region] / working.scale).tolist()),
+            label + 1,
+            "",
+            float(judged.probabilities[region, label]),
+        )
+        for region, label in class_detections(judged, NMS_IOU, LEAST_SCORE)
     )

@@ -59,6 +59,20 @@ def load_weights(network: Network, file: Path, classes: Sequence[str], *, partly
     network.load_state_dict({k: weights[k] for k in own})
 
 
+def lasting(network: Network, *, same_classes: bool) -> dict[str, torch.Tensor]:
+    """A copy of the weights that a model keeps a share of when it goes on.
+
+    Args:
+        network: As it was before.
+        same_classes: Whether no class was added: a new class has no weights yet that are worth a share.
+    """
+    return {
+        name: value.clone()
+        for name, value in network.state_dict().items()
+        if value.is_floating_point() and (same_classes or name not in _PER_CLASS)
+    }
+
+
 def _by_name(
     network: Network, weights: dict[str, torch.Tensor], classes: Sequence[str], given: Sequence[str]
 ) -> dict[str, torch.Tensor]:

@@ -212,10 +212,18 @@ def report_of(
 
 
 def as_one_class(detections: Sequence[Detection]) -> tuple[Detection, ...]:
-    """The detections as one class; of those in the same place the strongest."""
-    scores = np.array([d.score for d in detections], dtype=np.float64)
-    kept, _ = nms(to_array(d.box for d in detections), scores, SAME_PLACE)
-    return tuple(replace(detections[int(k)], label_id=1, label="tumour") for k in kept)
+    """The detections as one class; of those in the same place the strongest.
+
+    Classes exclude each other, so the scores of one box add up.
+    """
+    total: dict[Box, float] = {}
+    for found in detections:
+        total[found.box] = total.get(found.box, 0.0) + found.score
+    boxes = to_array(total)
+    kept, _ = nms(boxes, np.array(list(total.values()), dtype=np.float64), SAME_PLACE)
+    whole = {d.box: replace(d, label_id=1, label="tumour", score=min(1.0, total[d.box])) for d in detections}
+    rows = list(whole.values())
+    return tuple(rows[int(k)] for k in kept)
 
 
 def _by_class(run: Run, figures: Figures) -> dict[str, object]:

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from core.detection.base import Detector, DetectRequest
 from core.detection.detector import RcnnDetector, load_detector
+from core.detection.inference import PROMISING
 from core.detection.network import NetworkSpec, build_network
 from core.detection.regions import judged_proposer
 from core.detection.train import train
@@ -50,19 +51,30 @@ def test_the_result_carries_slice_model_proposals_and_trace(detector: RcnnDetect
     assert result.milliseconds > 0
     scores = [d.score for d in result.detections]
     assert scores == sorted(scores, reverse=True)
-    assert all(s >= 0.05 for s in scores)
+    assert all(s >= 0.01 for s in scores)
     for detection in result.detections:
         assert detection.label_id in {2, 5}
         assert detection.proposal in result.proposals.boxes
         assert 0 <= detection.box.x1 < detection.box.x2 <= 64
     for index, row in enumerate(result.trace):
         assert row.proposal == index
-        assert row.first_score is not None
+        assert row.promise is not None
         assert row.suppressed_by != index
+        if row.scores:
+            assert (row.label_id, row.score) in row.scores
+            assert row.score == max(score for _, score in row.scores)
+        else:
+            assert (row.score, row.box) == (0.0, result.proposals.boxes[index])
         if row.suppressed_by is not None:
-            by = result.trace[row.suppressed_by]
-            assert by.score >= row.score
-            assert by.label_id == row.label_id
+            assert result.trace[row.suppressed_by].score >= row.score > 0
+
+
+def test_only_the_promising_regions_are_judged(detector: RcnnDetector, trained: Trained) -> None:
+    trace = detector.detect(DetectRequest("k", _image(trained)), cancel=CancelToken()).trace
+    judged = {row.proposal for row in trace if row.scores}
+    assert len(trace) > len(judged) == PROMISING
+    least = min(row.promise or 0.0 for row in trace if row.proposal in judged)
+    assert all((row.promise or 0.0) <= least for row in trace if row.proposal not in judged)
 
 
 def test_the_same_slice_gives_the_same_result(detector: RcnnDetector, trained: Trained) -> None:
@@ -119,8 +131,8 @@ def test_scores_are_on_the_scale_of_the_card(trained: Trained) -> None:
     request = DetectRequest("k", _image(trained))
     before, after = (d.detect(request, cancel=CancelToken()) for d in (plain, scaled))
     scale = ScoreScale(known["scale"], known["shift"])
-    expected = scale.apply(np.array([row.score for row in before.trace]))
-    assert [row.score for row in after.trace] == pytest.approx(expected.tolist())
+    expected = scale.apply(np.array([row.score for row in before.trace if row.scores]))
+    assert [row.score for row in after.trace if row.scores] == pytest.approx(expected.tolist())
 
 
 def test_given_proposals_are_judged_instead_of_own(detector: RcnnDetector, trained: Trained) -> None:

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from core import boxes as bx
 from core.detection.augment import Change, apply_changes, draw_change
 from core.detection.coder import encode
-from core.detection.inference import Judged, suppress
-from core.detection.loss import look_loss
+from core.detection.inference import Judged, class_detections, suppress
+from core.detection.loss import region_loss
 from core.detection.sampling import Truth, assign, overlaps, sample_regions
 
 _NONE = np.zeros((0, 4))
@@ -86,7 +86,7 @@ def test_perfect_outputs_cost_nothing_and_class_specific_deltas_are_used() -> No
     logits = torch.tensor([[0.0, 0.0, 50.0]])
     deltas = torch.full((1, 2, 4), 77.0)
     deltas[0, 1] = encode(regions, torch.tensor([[0.0, 0, 10, 10]]))[0]
-    classification, regression = look_loss(logits, deltas, [regions], [truth])
+    classification, regression = region_loss(logits, deltas, [regions], [truth])
     assert float(classification) == pytest.approx(0.0, abs=1e-6)
     assert float(regression) == pytest.approx(0.0, abs=1e-6)
 
@@ -95,7 +95,7 @@ def test_background_is_not_regressed() -> None:
     truth = _truth([[0, 0, 10, 10]], [1])
     regions = torch.tensor([[40.0, 40, 50, 50]])
     deltas = torch.full((1, 1, 4), 5.0, requires_grad=True)
-    loss = sum(look_loss(torch.zeros(1, 2), deltas, [regions], [truth]))
+    loss = sum(region_loss(torch.zeros(1, 2), deltas, [regions], [truth]))
     assert isinstance(loss, torch.Tensor)
     torch.autograd.backward(loss)
     assert deltas.grad is not None
@@ -154,18 +154,27 @@ def test_a_box_that_left_the_image_is_ignored() -> None:
     assert moved.ignored.tolist() == [[0, 0, 2, 10]]
 
 
-def test_suppression_is_within_a_class_and_says_by_whom() -> None:
-    boxes = np.array([[0.0, 0, 10, 10], [0, 0, 10, 9], [0, 0, 10, 10], [40, 40, 50, 50]])
-    scores = np.array([0.5, 0.9, 0.8, 0.3])
-    judged = Judged(boxes, np.array([0, 0, 1, 0]), scores, scores)
-    kept, by = suppress(judged, 0.5)
-    assert kept.tolist() == [1, 2, 3]
-    assert by.tolist() == [1, 1, 2, 3]
+_FOUND = Judged(
+    boxes=np.array([[0.0, 0, 10, 10], [0, 0, 10, 9], [0, 0, 10, 10], [40, 40, 50, 50], [60, 60, 70, 70]]),
+    probabilities=np.array([[0.5, 0.2], [0.7, 0.0], [0.1, 0.6], [0.3, 0.02], [0.0, 0.0]]),
+    promise=np.ones(5),
+)
+
+
+def test_suppression_is_across_classes_and_says_by_whom() -> None:
+    # The last was not judged.
+    assert suppress(_FOUND, 0.5).tolist() == [1, 1, 1, 3, 4]
+
+
+def test_a_box_is_found_for_every_class_that_it_may_be() -> None:
+    pairs = class_detections(_FOUND, 0.5, 0.02)
+    assert pairs == [(1, 0), (2, 1), (3, 0), (3, 1)]
 
 
 def test_suppression_of_nothing() -> None:
-    kept, by = suppress(Judged(_NONE, np.zeros(0, dtype=np.int64), np.zeros(0), np.zeros(0)), 0.5)
-    assert len(kept) == len(by) == 0
+    nothing = Judged(_NONE, np.zeros((0, 2)), np.zeros(0))
+    assert len(suppress(nothing, 0.5)) == 0
+    assert class_detections(nothing, 0.5, 0.02) == []
 
 
 def test_overlaps_are_those_of_the_box_arithmetic() -> None:

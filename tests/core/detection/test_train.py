@@ -23,9 +23,11 @@ from core.detection.checkpoint import read_checkpoint
 from core.detection.config import TrainConfig
 from core.detection.detector import load_detector
 from core.detection.loss import batch_loss
-from core.detection.network import Network
+from core.detection.network import Network, NetworkSpec, build_network
 from core.detection.sampling import Truth
 from core.detection.train import train
+from core.detection.trainer import Trainer
+from core.detection.weights import lasting, load_weights
 from core.errors import Cancelled, InputError, NotEnoughData, TrainingDiverged, TrainingError, UnreadableFile
 from core.jobs import CancelToken
 from core.model import Box, LabelClass, LabelledBox, LabelSchema, SliceRef
@@ -283,11 +285,31 @@ def test_fine_tuning_starts_from_a_model_and_takes_classes_by_name(trained: Trai
     relabelled = replace(relabelled, slices=(extra, *relabelled.slices[1:]))
     config = tiny(tmp_path, epochs=1, learning_rate=1e-9, init_from=trained.result.model_file)
     tuned = train([relabelled], config, tmp_path / "out", load=reader(pixels))
-    assert tuned.card.classes == ("long", "new", "round")
+    assert tuned.card.classes == ("round", "long", "new"), "its own classes first"
     old, new = _weights(trained.result.model_file), _weights(tuned.model_file)
-    np.testing.assert_allclose(new["score.weight"][3], old["score.weight"][1], atol=1e-3)
-    np.testing.assert_allclose(new["score.weight"][1], old["score.weight"][2], atol=1e-3)
+    np.testing.assert_allclose(new["score.weight"][:3], old["score.weight"], atol=1e-3)
     np.testing.assert_allclose(new["fc1.weight"], old["fc1.weight"], atol=1e-3)
+
+
+def test_a_model_that_goes_on_keeps_its_network_and_its_classes(trained: Trained, tmp_path: Path) -> None:
+    dataset, pixels = blobs(16)
+    long = tuple(replace(s, boxes=tuple(replace(b, label_id=5) for b in s.boxes)) for s in dataset.slices)
+    config = tiny(tmp_path, epochs=1, width=0.5, init_from=trained.result.model_file)
+    tuned = train([replace(dataset, slices=long)], config, tmp_path / "out", load=reader(pixels))
+    assert tuned.card.classes == trained.result.card.classes
+    assert tuned.card.network == trained.result.card.network
+
+
+def test_half_of_a_model_that_goes_on_stays(trained: Trained, tmp_path: Path) -> None:
+    card = trained.result.card
+    network = build_network(NetworkSpec(**card.network))
+    load_weights(network, trained.result.model_file, card.classes)
+    before = lasting(network, same_classes=True)
+    becoming = Trainer(tiny(tmp_path), network, tmp_path, {k: v + 1.0 for k, v in before.items()})
+    for name, value in becoming.best_weights().items():
+        if name in before:
+            np.testing.assert_allclose(value.numpy(), before[name].numpy() + 0.5, atol=1e-5)
+    assert "score.weight" not in lasting(network, same_classes=False), "a new class has nothing to keep"
 
 
 def test_imagenet_weights_are_taken_from_a_file(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from core.detection.base import DetectRequest, DetectResult
 from core.errors import InputError, UnreadableFile
-from core.exchange.evaluating import evaluate_model, measure, report_of, run_models
+from core.exchange.evaluating import as_one_class, evaluate_model, measure, report_of, run_models
 from core.jobs import CancelToken
 from core.model import (
     Box,
@@ -137,3 +137,13 @@ def test_a_dataset_of_which_nothing_can_be_read_is_named() -> None:
 
     with pytest.raises(InputError, match="made up"):
         evaluate_model(dataset(2), Found("a", {}), nothing)
+
+
+def test_the_scores_of_a_box_for_its_classes_add_up_to_that_of_any() -> None:
+    found = (
+        Detection(BOX, 1, "glioma", 0.5),
+        Detection(AWAY, 2, "meningioma", 0.6),
+        Detection(BOX, 2, "meningioma", 0.25),
+    )
+    assert [(d.box, d.label_id, d.score) for d in as_one_class(found)] == [(BOX, 1, 0.75), (AWAY, 1, 0.6)]
+    assert as_one_class(()) == ()
