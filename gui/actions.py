@@ -2,23 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from core.detection.operating_point import ShownDetection
-from core.edits import accept, create, delete, reject, relabel, reshape
+from core.edits import accept, create, delete, reject, relabel
 from core.model import HUMAN, Annotation, Box, Detection, Series, new_id
-from gui.display import Display
-from gui.engine import Engine
-from gui.session import Session
-
-
-@dataclass(frozen=True, slots=True)
-class Desk:
-    """The collaborators of every action."""
-
-    session: Session
-    display: Display
-    engine: Engine
+from gui.box_actions import check_selected, refuse_unchecked, reshape_box, warn_of_duplicates
+from gui.desk import Desk as Desk  # noqa: PLC0414 - every action takes one
 
 
 def detection_id(row: int) -> str:
@@ -55,26 +45,29 @@ def draw(desk: Desk, box: Box) -> None:
     clipped = box.clipped(ref.columns, ref.rows) if ref else None
     if ref is None or clipped is None:
         return
+    if not session.workspace.schema.offers(session.current_label):
+        session.said.emit("warning", "The label schema has no class to draw in: add one (Label schemas…).")
+        return
     made = Annotation(
         new_id(), ref.key, clipped, session.current_label, HUMAN, session.reader, desk.display.window_values
     )
     if session.commit(create(made)):
         session.select(made.id)
+        warn_of_duplicates(desk)
 
 
 def change_box(desk: Desk, annotation_id: str, box: Box) -> None:
     """Move or resize an annotation; one gesture is one edit."""
-    session = desk.session
-    annotation = next((a for a in session.record.annotations if a.id == annotation_id), None)
-    ref = session.current_slice
-    clipped = box.clipped(ref.columns, ref.rows) if ref else None
-    if annotation is None or clipped is None or clipped == annotation.box:
-        return
-    session.commit(reshape(annotation, clipped, session.reader))
+    reshape_box(desk, annotation_id, box)
 
 
 def accept_selected(desk: Desk) -> None:
-    """Accept the selected prediction (or the best one on the slice) and go to the next on this slice."""
+    """Accept the selected prediction (or the best one on the slice) and go to the next on this slice.
+
+    With a computed box that nobody has looked at: state that it is right.
+    """
+    if check_selected(desk):
+        return
     session = desk.session
     found = selected_detection(desk) or _best(desk)
     if found is None:
@@ -109,14 +102,14 @@ def delete_selected(desk: Desk) -> None:
     found = desk.session.selected_annotation
     if found is None:
         desk.session.said.emit("info", "No box is selected. A prediction is rejected with X.")
-    elif desk.session.commit(delete([found])):
+    elif desk.attempt(lambda: delete([found])):
         desk.session.select("")
 
 
 def classify(desk: Desk, label_id: int) -> None:
     """Give the selected annotation a class; without one, the next drawn box gets it."""
     session = desk.session
-    if session.workspace.schema.by_id(label_id) is None:
+    if not session.workspace.schema.offers(label_id):
         session.said.emit("info", f"The label schema has no class {label_id}.")
         return
     found = session.selected_annotation
@@ -125,6 +118,15 @@ def classify(desk: Desk, label_id: int) -> None:
         session.said.emit("info", f"New boxes: {session.workspace.schema.name_of(label_id)}.")
     elif found.label_id != label_id:
         session.commit(relabel(found, label_id, session.reader))
+
+
+def classify_by_key(desk: Desk, key: int) -> None:
+    """Choose the class that the label schema gives a class key."""
+    found = desk.session.workspace.schema.by_key(key)
+    if found is None:
+        desk.session.said.emit("info", f"No class of the label schema has the key {key}.")
+    else:
+        classify(desk, found.id)
 
 
 def select_next_box(desk: Desk) -> None:
@@ -138,7 +140,9 @@ def select_next_box(desk: Desk) -> None:
 
 
 def sign_off(desk: Desk, *, no_finding: bool = False) -> None:
-    """Sign off, and say how many predictions were left undecided."""
+    """Sign off, and say how many predictions were left undecided; refused while computed boxes wait."""
+    if refuse_unchecked(desk):
+        return
     left = sum(len(desk.engine.undecided(key)) for key in desk.session.reading_keys)
     if desk.session.sign_off(no_finding=no_finding) and left:
         desk.session.said.emit("warning", f"Signed off with {left} predictions left undecided.")

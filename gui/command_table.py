@@ -5,12 +5,13 @@ The rows stand in gui/command_rows, one file a menu; here is their order.
 
 from __future__ import annotations
 
-from gui.command_rows import edit, engine, files, go, helping, reading, view
+from gui.command_rows import boxes, edit, engine, files, go, helping, reading, view
 from gui.commands import Command
 
 COMMANDS: tuple[Command, ...] = (
     *files.ROWS,
     *edit.ROWS,
+    *boxes.ROWS,
     *go.ROWS,
     *view.ROWS,
     *reading.ROWS,

@@ -14,11 +14,13 @@ from core.imaging.pixels import PixelCache
 from core.settings import Settings
 from gui.actions import Desk
 from gui.command_table import COMMANDS
+from gui.dialogs.choosing import ask_finding, ask_series
 from gui.dialogs.exchange import ExportDialog, ImportDialog
 from gui.dialogs.key_editor import KeyEditor
 from gui.dialogs.lists import key_sheet, skipped_files
 from gui.dialogs.models import ModelsDialog, told
 from gui.dialogs.palette import Palette
+from gui.panels.box_fields import BoxFields
 from gui.retraining import Retraining
 from gui.runner import JobRunner
 from gui.window import MainWindow
@@ -53,6 +55,9 @@ class DialogDesk:
             "change-keys": lambda: KeyEditor(window.keymap, window),
             "palette": self._palette,
             "about": self._about,
+            "box-fields": self._box_fields,
+            "project": lambda: ask_series(desk, window),
+            "merge-findings": lambda: ask_finding(desk, window),
         }
 
     def show(self, name: str) -> None:
@@ -121,6 +126,12 @@ class DialogDesk:
         middle = self._window.geometry().center()
         palette.move(middle.x() - palette.width() // 2, self._window.geometry().top() + 90)
         return palette
+
+    def _box_fields(self) -> QWidget:
+        fields = self._window.findChild(BoxFields)
+        assert fields is not None
+        fields.begin()
+        return fields
 
     def _about(self) -> QWidget:
         box = QMessageBox(self._window)

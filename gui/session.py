@@ -13,7 +13,7 @@ from core.errors import EditConflict, InputError, StoreError
 from core.imaging.catalog import scan
 from core.imaging.index import Index
 from core.jobs import CancelToken, Progress
-from core.model import Annotation, Catalog, Series, Skipped, SliceRef
+from core.model import Annotation, Catalog, SchemaBook, Series, Skipped, SliceRef
 from core.review.readings import next_unread
 from core.store.journal import JournalEntry
 from core.store.workspace import Workspace
@@ -65,7 +65,7 @@ class Session(QObject):
         self._selected = ""
         self._pinned = False
         self._noted: set[str] = set()
-        self.current_label = workspace.schema.classes[0].id
+        self.current_label = next((c.id for c in workspace.schema.classes), 0)
 
     # -- opening -------------------------------------------------------------------------------------
 
@@ -287,7 +287,16 @@ class Session(QObject):
     def _tell_of(self, entry: JournalEntry) -> None:
         if self._selected and self._is_gone(entry):
             self.select("")
+        if "" in entry.slice_keys:
+            self._follow_schemas()
         self.annotations_changed.emit(entry.slice_keys)
+
+    def _follow_schemas(self) -> None:
+        """New boxes get a class that there is; also after undo and redo."""
+        schema = self.workspace.schema
+        if not schema.offers(self.current_label) and schema.classes:
+            self.current_label = schema.classes[0].id
+        self.schema_changed.emit()
 
     def _is_gone(self, entry: JournalEntry) -> bool:
         """Whether the selected box is one that the entry took away."""
@@ -378,16 +387,24 @@ class Session(QObject):
 
     def set_current_label(self, label_id: int) -> None:
         """Choose the class that the next drawn box gets."""
-        if self.workspace.schema.by_id(label_id) is not None:
+        if self.workspace.schema.offers(label_id):
             self.current_label = label_id
             self.schema_changed.emit()
 
     def add_class(self, name: str) -> bool:
         """Add a class to the label schema; ids of the others stay."""
+        return self._change_schemas(lambda: self.workspace.add_class(name.strip()))
+
+    def change_schemas(self, book: SchemaBook, what: str) -> bool:
+        """Put other label schemas in force, see `Workspace.change_schemas`."""
+        return self._change_schemas(lambda: self.workspace.change_schemas(book, what))
+
+    def _change_schemas(self, change: Callable[[], object]) -> bool:
         try:
-            self.workspace.add_class(name.strip())
-        except (StoreError, InputError, ValueError) as error:
+            change()
+        except (StoreError, EditConflict, InputError, ValueError) as error:
             self.said.emit("error", str(error))
             return False
-        self.schema_changed.emit()
+        self._follow_schemas()
+        self.annotations_changed.emit(())
         return True

@@ -6,7 +6,7 @@ from PySide6.QtCore import QTimer, Signal
 from PySide6.QtWidgets import QVBoxLayout, QWidget
 
 from core.model import Box, Window
-from gui import actions
+from gui import actions, box_actions
 from gui.actions import Desk
 from gui.scene import build_scene, strip_marks
 from gui.viewer.canvas import Canvas
@@ -62,6 +62,7 @@ class ViewerPage(QWidget):
         session, canvas = self._desk.session, self.canvas
         canvas.box_drawn.connect(self._drawn)
         canvas.box_reshaped.connect(self._reshaped)
+        canvas.box_copied.connect(self._copied)
         canvas.box_clicked.connect(session.select)
         canvas.box_activated.connect(self._activated)
         canvas.window_changed.connect(self._windowed)
@@ -89,6 +90,10 @@ class ViewerPage(QWidget):
 
     def _reshaped(self, box_id: str, box: Box) -> None:
         actions.change_box(self._desk, box_id, box)
+        self.draw()
+
+    def _copied(self, box_id: str, box: Box) -> None:
+        box_actions.copy_box(self._desk, box_id, box)
         self.draw()
 
     def _activated(self, box_id: str) -> None:

@@ -220,7 +220,7 @@ class MainWindow(QMainWindow):
             self.actions_by_id[name].setEnabled(can)
             self.actions_by_id[name].setText(f"{name.capitalize()} {text}".rstrip())
         for number in range(1, 10):
-            label = schema.by_id(number)
+            label = schema.by_key(number)
             action = self.actions_by_id[f"class-{number}"]
             action.setVisible(label is not None)
             action.setText(label.name if label else "")

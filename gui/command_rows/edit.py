@@ -11,7 +11,7 @@ def _class(number: int) -> Command:
         f"class-{number}",
         f"Class {number}",
         "Edit/Class",
-        lambda c: actions.classify(c.desk, number),
+        lambda c: actions.classify_by_key(c.desk, number),
         (f"Ctrl+{number}",),
         help=f"Give the selected box class {number}, or draw the next boxes in it.",
         needs="slice",

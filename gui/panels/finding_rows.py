@@ -10,16 +10,19 @@ from core.boxes import to_array
 from core.detection.operating_point import ShownDetection
 from core.edits import SliceRecord
 from core.imaging.geometry import size_mm
-from core.model import Box, Detection, LabelSchema, OriginKind, SliceRef
+from core.model import Annotation, Box, Detection, LabelSchema, OriginKind, SliceRef
 from core.review.lesions import CERTAIN, MarkedBox, ReadLesion
-from gui.actions import Desk, detection_id
+from gui.actions import detection_id
+from gui.desk import Desk
 from gui.scene import color_of
 
 ORIGIN_TEXT = {
     OriginKind.HUMAN: "✎ drawn",
     OriginKind.MODEL: "✓ accepted",
     OriginKind.PROPOSAL: "✓ snapped",
-    OriginKind.INTERPOLATED: "≈ interpolated",
+    OriginKind.INTERPOLATED: "✓ interpolated",
+    OriginKind.COPIED: "✓ copied",
+    OriginKind.PROJECTED: "✓ projected",
     OriginKind.IMPORTED: "↓ imported",
 }
 UNDECIDED = "? undecided"
@@ -44,6 +47,8 @@ class Row:
         box: Where on the slice.
         label_id: Its class.
         standing: Whether it counts or may yet; a rejected one does not.
+        finding: The finding that a reader put it in, or "".
+        remarks: What else a reader said of it, in words.
     """
 
     index: int
@@ -57,6 +62,8 @@ class Row:
     box: Box
     label_id: int
     standing: bool = True
+    finding: str = ""
+    remarks: str = ""
 
     @property
     def key(self) -> BoxKey:
@@ -66,7 +73,8 @@ class Row:
     @property
     def tip(self) -> str:
         """All of it in one sentence."""
-        return f"Slice {self.index + 1}: {self.label}, {self.size}, {self.state[2:]}"
+        said = f"; {self.remarks}" if self.remarks else ""
+        return f"Slice {self.index + 1}: {self.label}, {self.size}, {self.state[2:]}{said}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +113,26 @@ def size_text(box: Box, spacing: tuple[float, float] | None) -> str:
         return f"{box.width:.0f} × {box.height:.0f} px"
     width, height = size_mm(box, spacing)
     return f"{width:.1f} × {height:.1f} mm"
+
+
+def annotation_state(annotation: Annotation) -> str:
+    """Where a box that counts came from and whether somebody has looked at it, with a sign before it."""
+    origin = annotation.origin
+    if not annotation.checked:
+        return f"≈ {ORIGIN_TEXT[origin.kind][2:]}, unchecked"
+    edited = origin.predicted is not None and origin.predicted != annotation.box
+    return "✓ corrected" if edited else ORIGIN_TEXT[origin.kind]
+
+
+def remarks(annotation: Annotation, schema: LabelSchema) -> str:
+    """What a reader said of a box beside its class: "Certainty 4, Comment: …, locked"."""
+    titles = {f.id: f.title for f in schema.fields}
+    said = []
+    for field_id, value in annotation.attributes:
+        told = {True: "yes", False: "no"}.get(value, value) if isinstance(value, bool) else value
+        colon = ":" if isinstance(value, str) else ""
+        said.append(f"{titles.get(field_id, field_id)}{colon} {told}")
+    return ", ".join([*said, *(["locked"] if annotation.locked else [])])
 
 
 class RowsBySlice:
@@ -149,9 +177,8 @@ def _rows_of_slice(index: int, facts: Facts) -> tuple[Row, ...]:
 
     rows = []
     for a in record.annotations:
-        edited = a.origin.predicted is not None and a.origin.predicted != a.box
-        state = "✓ corrected" if edited else ORIGIN_TEXT[a.origin.kind]
-        rows.append(row(a.id, a.label_id, a.origin.score, a.box, state))
+        made = row(a.id, a.label_id, a.origin.score, a.box, annotation_state(a))
+        rows.append(replace(made, finding=a.finding, remarks=remarks(a, schema)))
     for s in open_ones:
         d = s.detection
         rows.append(row(detection_id(s.row), d.label_id, d.score, d.box, UNDECIDED))
@@ -168,7 +195,7 @@ def marked_boxes(rows: Sequence[Row], slices: int) -> list[list[MarkedBox]]:
         if row.standing:
             score = row.score if row.state == UNDECIDED and row.score is not None else CERTAIN
             marked[row.index].append(
-                MarkedBox(row.box_id, Detection(row.box, row.label_id, row.label, score))
+                MarkedBox(row.box_id, Detection(row.box, row.label_id, row.label, score), row.finding)
             )
     return marked
 

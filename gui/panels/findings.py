@@ -9,6 +9,7 @@ from PySide6.QtWidgets import QButtonGroup, QHBoxLayout, QLabel, QToolButton, QT
 
 from gui import actions
 from gui.actions import Desk
+from gui.panels.box_fields import BoxFields
 from gui.panels.finding_rows import UNDECIDED, BoxKey, Group, Item, RowsBySlice
 from gui.panels.finding_tree import FindingsModel
 from gui.panels.linking import Linked, Linker, Question
@@ -43,6 +44,8 @@ class FindingsPanel(QWidget):
         layout.addLayout(self._classes)
         layout.addWidget(self.tree, 1)
         layout.addWidget(self.summary)
+        self.fields = BoxFields(desk)
+        layout.addWidget(self.fields)
         self._soon = QTimer(self, singleShot=True, interval=REFRESH_MS)
         self._soon.timeout.connect(self.refresh)
         session, engine = desk.session, desk.engine
@@ -82,17 +85,18 @@ class FindingsPanel(QWidget):
             if isinstance(widget, QToolButton):
                 self._class_group.removeButton(widget)
                 widget.deleteLater()
-        for number, label in enumerate(schema.classes, 1):
+        for place, label in enumerate(schema.classes):
             button = QToolButton()
             button.setText(label.name)
             button.setCheckable(True)
             button.setAccessibleName(f"Class {label.name}")
-            key = f" (Ctrl+{label.id})" if label.id < 10 else ""
+            number = schema.key_of(label.id)
+            key = f" (Ctrl+{number})" if number else ""
             button.setToolTip(f"New boxes and the selected box: {label.name}{key}")
             button.setStyleSheet(f"QToolButton {{ border-bottom: 3px solid {label.color}; }}")
             button.setFocusPolicy(Qt.FocusPolicy.NoFocus)
             self._class_group.addButton(button, label.id)
-            self._classes.insertWidget(number - 1, button)
+            self._classes.insertWidget(place, button)
         self._classes.addStretch(1)
         self._check_class()
 

@@ -11,6 +11,7 @@ from core.boxes import iou
 from core.model import Annotation, OriginKind
 from core.store.journal import JournalEntry
 from gui.actions import Desk, selected_detection
+from gui.panels.finding_rows import remarks
 
 ROWS = 200
 """Entries of the journal shown, newest first."""
@@ -78,7 +79,10 @@ class HistoryPanel(QWidget):
         elif origin.kind is OriginKind.IMPORTED:
             lines.append(f"Imported from {origin.source}")
         else:
-            lines.append(f"Origin: {origin.kind.value}")
+            unchecked = "" if annotation.checked else ", computed and not checked yet (Enter keeps it)"
+            lines.append(f"Origin: {origin.kind.value}{unchecked}")
+        if said := remarks(annotation, schema):
+            lines.append(said[0].upper() + said[1:])
         x1, y1, x2, y2 = annotation.box.as_tuple()
         lines.append(f"x {x1:.1f} … {x2:.1f}, y {y1:.1f} … {y2:.1f} px")
         if annotation.window is not None:

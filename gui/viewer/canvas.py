@@ -6,6 +6,7 @@ scene's. A gesture ends in one signal, and whoever hears it hands over the next 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Literal
 
@@ -37,6 +38,7 @@ from gui.viewer.gestures import (
     ZoomDrag,
 )
 from gui.viewer.interaction import HANDLE_CURSORS, Hit, HitContext, hit_test
+from gui.viewer.keyboard import Nudge, box_in_view, nudge_of, nudged
 from gui.viewer.measures import measure
 from gui.viewer.mouse import Mouse, Step
 from gui.viewer.overlays import lay_out
@@ -59,7 +61,8 @@ class Canvas(QWidget):
     Signals:
         box_drawn(Box): A new box, in image pixels, inside the slice.
         box_reshaped(id, Box): A box was moved or resized; once per gesture, at its end.
-        box_clicked(id): A box was picked; "" for empty ground.
+        box_copied(id, Box): A copy of a box was put elsewhere on the slice.
+        box_clicked(id): A box was picked; "" for empty ground, or where Esc lets go.
         box_activated(id): A box was double-clicked.
         window_changed(center, width, finished): The window was dragged; finished is True once at the
             end (also after Esc, with the window from before).
@@ -67,11 +70,12 @@ class Canvas(QWidget):
         pointed((x, y) | None): The pointer is over this image point; None outside the slice.
         tool_finished(): The one-shot Box tool has drawn its box.
         line_drawn(((x, y), (x, y))): A measuring line, in image pixels.
-        view_changed(): Zoom or pan changed, by the reader or by fitting.
+        view_changed(): The reader has changed zoom or pan, or is about it.
     """
 
     box_drawn = Signal(object)
     box_reshaped = Signal(str, object)
+    box_copied = Signal(str, object)
     box_clicked = Signal(str)
     box_activated = Signal(str)
     window_changed = Signal(float, float, bool)
@@ -122,7 +126,7 @@ class Canvas(QWidget):
         if scene.fit_key != old.fit_key or turned or pixel_aspect(scene.spacing) != pixel_aspect(old.spacing):
             self._view_shape = None
         if scene.shape is not None and scene.shape != self._view_shape:
-            self.fit()
+            self._fit()
         if self._hovered not in {b.id for b in scene.boxes}:
             self._hovered = None
         if scene.description() != old.description():
@@ -168,6 +172,10 @@ class Canvas(QWidget):
 
     def fit(self) -> None:
         """Show the whole slice, centred; it stays fitted while the widget is resized."""
+        self._fit()
+        self.view_changed.emit()
+
+    def _fit(self) -> None:
         self._fitted = True
         shape = self._scene.shape
         if shape is None:
@@ -176,7 +184,6 @@ class Canvas(QWidget):
         aspect, orientation = pixel_aspect(self._scene.spacing), self._scene.orientation
         self._view = fitted(shape, QSizeF(self.size()), aspect, orientation=orientation)
         self.update()
-        self.view_changed.emit()
 
     def one_to_one(self) -> None:
         """One pixel of the slice on one pixel of the screen, in the middle."""
@@ -187,14 +194,18 @@ class Canvas(QWidget):
             self._set_view(centred(shape, QSizeF(self.size()), scale, aspect, self._scene.orientation))
 
     def view(self) -> ViewTransform:
-        """Zoom and pan as they are."""
-        return self._view
+        """Zoom and pan as they are, a running drag included."""
+        return self._transform()
 
     def set_view(self, view: ViewTransform) -> None:
         """Zoom and pan as a linked viewport does; says nothing of it."""
         if view != self._view:
             self._view, self._fitted = view, False
             self.update()
+
+    def toggle_lens(self) -> None:
+        """Show the magnifier, or put it away."""
+        self.set_lens(not self._lens)
 
     def set_lens(self, shown: bool) -> None:
         """Show the magnifier at the pointer, or put it away."""
@@ -232,7 +243,7 @@ class Canvas(QWidget):
         if self._mouse.gesture is not None:
             self._mouse.press_again(event.button())
             return
-        gesture = self._gesture_for(event.button(), event.position())
+        gesture = self._gesture_for(event.button(), event.position(), event.modifiers())
         if gesture is not None:
             self._mouse.begin(gesture, event.button(), event.position())
 
@@ -303,27 +314,59 @@ class Canvas(QWidget):
         super().enterEvent(event)
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
-        """Esc ends a gesture without effect; every other key is the window's."""
-        if event.key() == Qt.Key.Key_Escape and self._mouse.gesture is not None:
-            self._cancel_gesture()
-        else:
+        """Esc ends a gesture or lets go of a box, arrows move the selected box; others are the window's."""
+        act = self._key_act(event)
+        if act is None:
             event.ignore()
+        else:
+            act()
 
     def event(self, event: QEvent) -> bool:
-        """Keep Esc from the window's shortcuts while there is a gesture to end."""
+        """Keep from the window's shortcuts the keys that mean something here just now."""
         if (
             event.type() is QEvent.Type.ShortcutOverride
             and isinstance(event, QKeyEvent)
-            and event.key() == Qt.Key.Key_Escape
-            and self._mouse.gesture is not None
+            and self._key_act(event) is not None
         ):
             event.accept()
             return True
         return super().event(event)
 
+    def _key_act(self, event: QKeyEvent) -> Callable[[], None] | None:
+        """What a key does here; None where it is the window's."""
+        key = Qt.Key(event.key())
+        if key == Qt.Key.Key_Escape:
+            return self._escape_act()
+        if self._scene.shape is None or self._mouse.gesture is not None or self._boxes_hidden:
+            return None
+        if self._tool is Tool.BOX and key in {Qt.Key.Key_Return, Qt.Key.Key_Enter}:
+            return self._draw_in_view
+        scene = self._scene
+        item = next((b for b in scene.boxes if b.id == scene.selected and b.editable), None)
+        nudge = nudge_of(key, event.modifiers())
+        return None if item is None or nudge is None else lambda: self._nudge(item, nudge)
+
+    def _escape_act(self) -> Callable[[], None] | None:
+        if self._mouse.gesture is not None:
+            return self._cancel_gesture
+        if self._tool is Tool.BOX:
+            return self.tool_finished.emit
+        return (lambda: self.box_clicked.emit("")) if self._scene.selected else None
+
+    def _nudge(self, item: BoxItem, nudge: Nudge) -> None:
+        box = nudged(item.box, nudge, self._view.orientation, self._gesture_view().bounds)
+        if box != item.box:
+            self.box_reshaped.emit(item.id, box)
+
+    def _draw_in_view(self) -> None:
+        box = box_in_view(self._view, QSizeF(self.size()), self._gesture_view().bounds)
+        if box is not None:
+            self.box_drawn.emit(box)
+            self.tool_finished.emit()
+
     # Gestures
 
-    def _gesture_for(self, button: Qt.MouseButton, at: QPointF) -> Gesture | None:
+    def _gesture_for(self, button: Qt.MouseButton, at: QPointF, keys: Qt.KeyboardModifier) -> Gesture | None:
         if self._scene.shape is None:
             return None
         match button:
@@ -332,10 +375,10 @@ class Canvas(QWidget):
             case Qt.MouseButton.RightButton:
                 return ZoomDrag(at, self._view)
             case Qt.MouseButton.LeftButton:
-                return self._left_gesture(at)
+                return self._left_gesture(at, keys)
         return None
 
-    def _left_gesture(self, at: QPointF) -> Gesture:
+    def _left_gesture(self, at: QPointF, keys: Qt.KeyboardModifier) -> Gesture:
         point = self._view.to_image(at)
         if self._tool is Tool.BOX:
             return DrawBox(point)
@@ -343,7 +386,8 @@ class Canvas(QWidget):
             return DrawLine(point)
         hit = self._hit(at)
         if hit is not None and hit.item.editable:
-            return BoxDrag(point, hit.item, hit.handle)
+            copying = bool(keys & Qt.KeyboardModifier.ControlModifier)
+            return BoxDrag(point, hit.item, None if copying else hit.handle, copying)
         return WindowDrag(at, self._scene.window, self._scene.up_brightens)
 
     def _gesture_view(self) -> View:
@@ -361,6 +405,8 @@ class Canvas(QWidget):
             self.setCursor(self._mouse.gesture.cursor)
         if preview.window is not None:
             self._emit_window(preview.window, finished=False)
+        if preview.transform is not None:
+            self.view_changed.emit()
         self.update()
 
     def _conclude(self, gesture: Gesture, preview: Preview) -> None:
@@ -373,6 +419,8 @@ class Canvas(QWidget):
         elif isinstance(gesture, DrawBox) and preview.box is not None:
             self.box_drawn.emit(preview.box)
             self.tool_finished.emit()
+        elif isinstance(gesture, BoxDrag) and gesture.copying and preview.box is not None:
+            self.box_copied.emit(gesture.item.id, preview.box)
         elif isinstance(gesture, BoxDrag) and preview.box not in (None, gesture.item.box):
             self.box_reshaped.emit(gesture.item.id, preview.box)
 
@@ -451,7 +499,7 @@ class Canvas(QWidget):
     def resizeEvent(self, event: QResizeEvent) -> None:
         """Refit, or keep the middle in the middle where the reader has zoomed or panned."""
         if self._fitted:
-            self.fit()
+            self._fit()
         elif event.oldSize().isValid():
             by = QSizeF(event.size()) - QSizeF(event.oldSize())
             self._view = self._view.panned(QPointF(by.width() / 2, by.height() / 2))

@@ -135,19 +135,23 @@ class ZoomDrag:
 
 @dataclass(frozen=True, slots=True)
 class BoxDrag:
-    """Moves a box, or with a handle resizes it.
+    """Moves a box, or with a handle resizes it, or carries a copy of it away.
 
     Attributes:
         start: Where it was grabbed, (x, y) in image pixels.
+        copying: The box stays, a new one follows the pointer.
     """
 
     start: tuple[float, float]
     item: BoxItem
     handle: Handle | None = None
+    copying: bool = False
 
     @property
     def cursor(self) -> Qt.CursorShape:
         """As over the part that was grabbed."""
+        if self.copying:
+            return Qt.CursorShape.DragCopyCursor
         return HANDLE_CURSORS[self.handle] if self.handle else Qt.CursorShape.SizeAllCursor
 
     def preview(self, at: QPointF, view: View) -> Preview:
@@ -160,7 +164,7 @@ class BoxDrag:
         else:
             handle = in_slice(self.handle, view.transform.orientation)
             box = reshaped(self.item.box, handle, by, view.bounds)
-        return Preview(box=box, box_id=self.item.id)
+        return Preview(box=box, box_id=None if self.copying else self.item.id)
 
 
 def in_slice(handle: Handle, orientation: Orientation) -> Handle:

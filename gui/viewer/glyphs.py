@@ -11,7 +11,7 @@ from PySide6.QtGui import QBrush, QColor, QPainter, QPen, QPolygonF
 class Glyph(StrEnum):
     """Check: accepted. Arrow: imported. Cross: rejected. Diamond: predicted. Pencil: edited.
 
-    Wave: interpolated. Bang: a warning.
+    Wave: computed and not checked. Lock: locked. Bang: a warning.
     """
 
     CHECK = "check"
@@ -20,6 +20,7 @@ class Glyph(StrEnum):
     DIAMOND = "diamond"
     PENCIL = "pencil"
     WAVE = "wave"
+    LOCK = "lock"
     BANG = "bang"
 
 
@@ -35,6 +36,10 @@ _LINES: dict[Glyph, tuple[tuple[tuple[float, float], ...], ...]] = {
     Glyph.DIAMOND: (((0.5, 0.04), (0.96, 0.5), (0.5, 0.96), (0.04, 0.5), (0.5, 0.04)),),
     Glyph.PENCIL: (((0.1, 0.9), (0.2, 0.6), (0.7, 0.1), (0.9, 0.3), (0.4, 0.8), (0.1, 0.9)),),
     Glyph.WAVE: (((0.02, 0.62), (0.18, 0.36), (0.34, 0.36), (0.66, 0.64), (0.82, 0.64), (0.98, 0.38)),),
+    Glyph.LOCK: (
+        ((0.12, 0.46), (0.88, 0.46), (0.88, 0.96), (0.12, 0.96), (0.12, 0.46)),
+        ((0.28, 0.46), (0.28, 0.22), (0.42, 0.06), (0.58, 0.06), (0.72, 0.22), (0.72, 0.46)),
+    ),
     Glyph.BANG: (((0.5, 0.1), (0.5, 0.62)), ((0.5, 0.88), (0.5, 0.9))),
 }
 if set(_LINES) != set(Glyph):  # an incomplete table fails at import, not in front of a reader

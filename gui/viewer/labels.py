@@ -29,18 +29,18 @@ def paint_chips(painter: QPainter, context: PaintContext) -> None:
     placed: list[QRectF] = []
     if context.measured is not None:
         _paint_size(painter, context.measured, context, placed)
-    labelled = [b for b in context.of(*_LABELLED) if b.text or looks.LOOKS[b.kind].glyph]
+    labelled = [b for b in context.of(*_LABELLED) if b.text or _glyph(b)]
     # Where there are too many labels to read, those of annotations matter more than the model's.
     labelled.sort(key=lambda b: (b.id not in (context.scene.selected, context.hovered), -_layer(b)))
     rects = [context.transform.rect(b.box) for b in labelled]
     boxes, overlays = as_array(rects), as_array(context.overlays.rects())
     area = context.area.adjusted(_EDGE, _EDGE, -_EDGE, -_EDGE)
     for i, item in enumerate(labelled[:_MOST_CHIPS]):
-        look = looks.LOOKS[item.kind]
+        look, glyph = looks.LOOKS[item.kind], _glyph(item)
         if item.id == context.scene.selected and max(rects[i].width(), rects[i].height()) < _SMALL:
             placed.append(_with_handles(item, rects[i]))  # it comes first: other labels keep off it too
         chip = place_chip(
-            _chip_size(item.text, look.glyph, metrics, area),
+            _chip_size(item.text, glyph, metrics, area),
             _with_handles(item, rects[i]) if item.id == context.scene.selected else rects[i],
             area,
             chips=as_array(placed),
@@ -49,9 +49,9 @@ def paint_chips(painter: QPainter, context: PaintContext) -> None:
         )
         if chip is not None:
             placed.append(chip)
-            room = _text_room(chip, look.glyph, metrics)
+            room = _text_room(chip, glyph, metrics)
             text = metrics.elidedText(item.text, Qt.TextElideMode.ElideRight, room)
-            _paint_chip(painter, chip, text, look.glyph, looks.line_color(item.color), look.opacity)
+            _paint_chip(painter, chip, text, glyph, looks.line_color(item.color), look.opacity)
 
 
 def _paint_size(painter: QPainter, box: Box, context: PaintContext, placed: list[QRectF]) -> None:
@@ -74,6 +74,11 @@ def _with_handles(item: BoxItem, rect: QRectF) -> QRectF:
         return rect.adjusted(-looks.BRACKET, -looks.BRACKET, looks.BRACKET, looks.BRACKET)
     handles = handle_rects(rect)
     return handles[Handle.NW].united(handles[Handle.SE])
+
+
+def _glyph(item: BoxItem) -> Glyph | None:
+    """The sign on a label: that it is locked matters more than where it came from."""
+    return Glyph.LOCK if item.locked else looks.LOOKS[item.kind].glyph
 
 
 def _layer(item: BoxItem) -> int:

@@ -57,6 +57,7 @@ class BoxItem:
         color: "#rrggbb"; annotation colours are data, not theme.
         text: Chip text (class and score); "" for none.
         editable: Whether it may be moved and resized.
+        locked: Whether a reader has locked it.
     """
 
     id: str
@@ -65,6 +66,7 @@ class BoxItem:
     color: str
     text: str = ""
     editable: bool = False
+    locked: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,7 +140,8 @@ class SliceScene:
         words = [self.message] if self.message else []
         words.append("1 box" if len(counted) == 1 else f"{len(counted)} boxes")
         if chosen is not None:
-            words.append(f"selected: {chosen.kind.value} {chosen.text}".rstrip())
+            locked = " locked" if chosen.locked else ""
+            words.append(f"selected: {chosen.kind.value} {chosen.text}".rstrip() + locked)
         return ", ".join((*words, *self.badges))
 
     def same_as(self, other: SliceScene) -> bool:
