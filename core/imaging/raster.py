@@ -1,4 +1,4 @@
-"""PNG, JPEG, TIFF and BMP slices: 8 and 16 bit and float, grey or colour, turned upright once."""
+"""PNG, JPEG, TIFF and BMP slices: integers of any depth and floats, grey or colour, turned upright once."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ import io
 import threading
 import warnings
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
-import cv2
 import imagecodecs
 import numpy as np
 from numpy.typing import NDArray
@@ -27,6 +27,7 @@ from core.imaging.base import (
     finite,
     luma,
 )
+from core.imaging.tiff import BadTiff, tiff_pages, tiff_samples
 from core.model import SliceRef
 
 # Pillow warns above this and only refuses above twice this; the filter makes the warning a refusal.
@@ -34,7 +35,6 @@ Image.MAX_IMAGE_PIXELS = MAX_PIXELS
 warnings.filterwarnings("error", category=Image.DecompressionBombWarning)
 
 _MAX_BYTES = 1 << 30
-_MAX_PAGES = 4096
 _MAGICS = (
     (b"\x89PNG\r\n\x1a\n", "PNG"),
     (b"\xff\xd8\xff", "JPEG"),
@@ -45,13 +45,31 @@ _MAGICS = (
     (b"BM", "BMP"),
 )
 _GREY_MODES = {"L", "I", "F", "I;16", "I;16B", "I;16L", "I;16N", "1"}
-_BITS_PER_SAMPLE, _PHOTOMETRIC = 258, 262
+_GREY_WITH_ALPHA = {"LA", "La"}
 _NAN_NOTE = "holds values that are not numbers; shown as the lowest value"
 
 
 def raster_format(head: bytes) -> str | None:
     """The format that a file's first bytes announce, or None."""
     return next((name for magic, name in _MAGICS if head.startswith(magic)), None)
+
+
+@dataclass(frozen=True, slots=True)
+class _Page:
+    """One picture of a file: its number there, its shape as stored, and what is to be done with it."""
+
+    number: int
+    rows: int
+    columns: int
+    orientation: int = 1
+    colour: bool = False
+    inverted: bool = False
+    floating: bool = False
+
+    @property
+    def upright(self) -> tuple[int, int]:
+        """(rows, columns) on the screen."""
+        return (self.columns, self.rows) if self.orientation >= 5 else (self.rows, self.columns)
 
 
 class RasterReader:
@@ -67,17 +85,17 @@ class RasterReader:
     def __init__(self, path: Path) -> None:
         self._path = path
         self._lock = threading.Lock()
+        self._last: tuple[int, NDArray[np.generic]] | None = None
         data = self._read()
         self._digest = hashlib.blake2b(data, digest_size=16).hexdigest()
         self._format = raster_format(data[:16]) or "image"
         try:
             with file_boundary(path, self._format):
-                self._slices, notes = self._describe(data)
+                self._pages = _pages(data, self._format)
+                notes = self._notes(data)
         except UnreadableFile as error:
-            if isinstance(error.__cause__, Image.DecompressionBombWarning | Image.DecompressionBombError):
-                too_many = f"more than {MAX_PIXELS // 1_000_000} million pixels"
-                raise UnreadableFile(path, too_many) from error
-            raise
+            raise _in_words(path, error) from error
+        self._slices = tuple(self._ref(i, page) for i, page in enumerate(self._pages))
         self.heading = Heading(notes=notes)
 
     def slices(self) -> Sequence[SliceRef]:
@@ -91,13 +109,45 @@ class RasterReader:
             UnreadableFile: Damaged, changed since it was opened, or without any finite value.
             IndexError: There is no such page.
         """
-        ref = self._slices[index]
+        return finite(self._path, _grey(self._samples(index, keep=False)))
+
+    def colour(self, index: int) -> NDArray[np.generic] | None:
+        """One page in colour, (rows, columns, 3), red first; None where every pixel of it is grey.
+
+        Raises:
+            UnreadableFile: As `pixels`.
+            IndexError: There is no such page.
+        """
+        if not self._slices[index].colour:
+            return None
+        samples = self._samples(index, keep=True)
+        if samples.ndim < 3 or (np.ptp(samples[..., :3], axis=2) == 0).all():
+            return None
+        return np.ascontiguousarray(samples[..., :3])
+
+    def _samples(self, index: int, *, keep: bool) -> NDArray[np.generic]:
+        """Decode a page, upright. What is kept serves the next call: colour is asked for before grey."""
+        page = self._pages[index]
         data = self._read()
         if hashlib.blake2b(data, digest_size=16).hexdigest() != self._digest:
             raise UnreadableFile(self._path, "the file has changed since it was opened; open it again")
-        with file_boundary(self._path, self._format):
-            pixels = _decode(data, ref.frame)
-        return finite(self._path, pixels)
+        with self._lock:
+            last, self._last = self._last, None
+        if last is not None and last[0] == index:
+            return last[1]
+        try:
+            with file_boundary(self._path, self._format):
+                samples = _upright(_decode(data, self._format, page.number), page.orientation)
+        except UnreadableFile as error:
+            raise _in_words(self._path, error) from error
+        if samples.shape[:2] != page.upright:
+            raise UnreadableFile(
+                self._path, f"damaged {self._format}: its pixels have another shape than announced"
+            )
+        if keep:
+            with self._lock:
+                self._last = (index, samples)
+        return samples
 
     def _read(self) -> bytes:
         if check_regular(self._path) > _MAX_BYTES:
@@ -105,39 +155,74 @@ class RasterReader:
         with file_boundary(self._path, "file"), open_binary(self._path) as file:
             return file.read(_MAX_BYTES + 1)
 
-    def _describe(self, data: bytes) -> tuple[tuple[SliceRef, ...], tuple[str, ...]]:
-        slices: list[SliceRef] = []
-        notes: set[str] = set()
-        with _open(data) as image:
-            pages = int(getattr(image, "n_frames", 1)) if self._format == "TIFF" else 1
-            if pages > _MAX_PAGES:
-                raise UnreadableFile(self._path, f"{pages} pages: more than {_MAX_PAGES}")
-            for page in range(pages):
-                if pages > 1:
-                    image.seek(page)
-                columns, rows = _upright_size(image)
-                check_shape(self._path, rows, columns)
-                slices.append(
-                    SliceRef(
-                        key=f"raster:{self._digest}#{page}",
-                        path=self._path,
-                        frame=page,
-                        rows=rows,
-                        columns=columns,
-                        series_uid="",
-                        inverted=_white_is_zero(image),
-                    )
-                )
-                if image.mode == "F":
-                    pixels = np.asarray(image, dtype=np.float32)
-                    finite(self._path, pixels)
-                    if not np.isfinite(pixels).all():
-                        notes.add(_NAN_NOTE)
-        return tuple(slices), tuple(sorted(notes))
+    def _ref(self, index: int, page: _Page) -> SliceRef:
+        rows, columns = page.upright
+        return SliceRef(
+            key=f"raster:{self._digest}#{page.number}",
+            path=self._path,
+            frame=index,
+            rows=rows,
+            columns=columns,
+            series_uid="",
+            inverted=page.inverted,
+            colour=page.colour,
+        )
+
+    def _notes(self, data: bytes) -> tuple[str, ...]:
+        """Checks every page's shape; pages of floats are looked at, as they may hold no number at all."""
+        odd = False
+        for page in self._pages:
+            check_shape(self._path, page.rows, page.columns)
+            if page.floating:
+                samples = _grey(_decode(data, self._format, page.number))
+                finite(self._path, samples)
+                odd = odd or not bool(np.isfinite(samples).all())
+        return (_NAN_NOTE,) if odd else ()
+
+
+def _in_words(path: Path, error: UnreadableFile) -> UnreadableFile:
+    """The reason as a person understands it, where the decoder's own exception says more than "damaged"."""
+    cause = error.__cause__
+    if isinstance(cause, Image.DecompressionBombWarning | Image.DecompressionBombError):
+        return UnreadableFile(path, f"more than {MAX_PIXELS // 1_000_000} million pixels")
+    return UnreadableFile(path, str(cause)) if isinstance(cause, BadTiff) else error
+
+
+def _pages(data: bytes, name: str) -> tuple[_Page, ...]:
+    if name == "TIFF":
+        found = tuple(
+            _Page(p.number, p.rows, p.columns, p.orientation, p.colour, p.white_is_zero, p.floating)
+            for p in tiff_pages(data)
+        )
+        if not found:
+            raise BadTiff("TIFF without pages")
+        return found
+    with _open(data) as image:
+        columns, rows = image.size
+        colour = image.mode not in _GREY_MODES | _GREY_WITH_ALPHA
+        return (_Page(0, rows, columns, _orientation(image), colour),)
+
+
+def _decode(data: bytes, name: str, number: int) -> NDArray[np.generic]:
+    """The samples of a page as stored, (rows, columns) or (rows, columns, 3 or 4)."""
+    if name == "TIFF":
+        return tiff_samples(data, number)
+    with _open(data) as image:
+        if (
+            image.format == "PNG" and data[24] == 16 and data[25] != 0
+        ):  # bit depth and colour type of the IHDR
+            deep = np.asarray(imagecodecs.png_decode(data))  # Pillow would cut it to 8 bit
+            return deep if deep.ndim == 2 or deep.shape[2] >= 3 else deep[..., 0]
+        if image.mode in _GREY_MODES:
+            return np.asarray(image.convert("L") if image.mode == "1" else image)
+        if image.mode in _GREY_WITH_ALPHA:
+            return np.asarray(image)[..., 0]
+        # A palette, CMYK, YCbCr or LAB becomes RGB.
+        return np.asarray(image if image.mode in ("RGB", "RGBA", "RGBX") else image.convert("RGB"))
 
 
 def _open(data: bytes) -> Image.Image:
-    return Image.open(io.BytesIO(data), formats=("PNG", "JPEG", "TIFF", "BMP"))
+    return Image.open(io.BytesIO(data), formats=("PNG", "JPEG", "BMP"))
 
 
 def _orientation(image: Image.Image) -> int:
@@ -145,66 +230,16 @@ def _orientation(image: Image.Image) -> int:
     return value if isinstance(value, int) and 1 <= value <= 8 else 1
 
 
-def _upright_size(image: Image.Image) -> tuple[int, int]:
-    width, height = image.size
-    # Pillow has already swapped the sides of a TIFF.
-    swap = _orientation(image) >= 5 and image.format != "TIFF"
-    return (height, width) if swap else (width, height)
-
-
-def _white_is_zero(image: Image.Image) -> bool:
-    """Whether a 16-bit TIFF counts from white; Pillow itself turns the 8-bit ones round."""
-    tags = getattr(image, "tag_v2", None)
-    return tags is not None and tags.get(_PHOTOMETRIC) == 0 and image.mode.startswith(("I", "F"))
-
-
-def _decode(data: bytes, page: int) -> Pixels:
-    with _open(data) as image:
-        if page:
-            image.seek(page)
-        # A TIFF is turned by Pillow (and OpenCV) while it loads; for the others the tag is yet to be applied.
-        turn = 1 if image.format == "TIFF" else _orientation(image)
-        deep = _deep_samples(data, image, page)
-        if deep is not None:
-            return _upright(_grey(deep), turn)
-        if image.mode in _GREY_MODES:
-            samples = np.asarray(image.convert("L") if image.mode == "1" else image)
-        elif image.mode in ("LA", "La"):
-            samples = np.asarray(image)[..., 0]
-        elif image.mode in ("RGB", "RGBA", "RGBX"):
-            samples = np.asarray(image)
-        else:  # palette, CMYK, YCbCr, LAB
-            samples = np.asarray(image.convert("RGB"))
-    return _upright(_grey(samples), turn)
-
-
-def _deep_samples(data: bytes, image: Image.Image, page: int) -> NDArray[np.generic] | None:
-    """The samples of a 16-bit colour file, which Pillow would cut to 8 bit; None for any other."""
-    if image.format == "PNG" and data[24] == 16 and data[25] != 0:  # bit depth and colour type of the IHDR
-        return np.asarray(imagecodecs.png_decode(data))
-    if image.format == "TIFF" and image.mode not in _GREY_MODES:
-        bits = getattr(image, "tag_v2", {}).get(_BITS_PER_SAMPLE, ())
-        if isinstance(bits, tuple) and len(bits) >= 3 and set(bits) == {16}:
-            found, pages = cv2.imdecodemulti(
-                np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED, range=(page, page + 1)
-            )
-            if found and len(pages) == 1 and pages[0].ndim == 3:
-                return np.asarray(pages[0][..., [2, 1, 0]])  # OpenCV gives blue first
-    return None
-
-
 def _grey(samples: NDArray[np.generic]) -> Pixels:
-    if samples.ndim == 2:
-        return np.array(samples, dtype=np.float32)
-    return luma(samples) if samples.shape[2] >= 3 else np.array(samples[..., 0], dtype=np.float32)
+    return luma(samples) if samples.ndim == 3 else np.array(samples, dtype=np.float32)
 
 
-def _upright(pixels: Pixels, orientation: int) -> Pixels:
+def _upright(samples: NDArray[np.generic], orientation: int) -> NDArray[np.generic]:
     """Undo an EXIF orientation (1 to 8)."""
     if orientation >= 5:
-        pixels = pixels.T
+        samples = samples.swapaxes(0, 1)
     if orientation in (2, 3, 6, 7):
-        pixels = pixels[:, ::-1]
+        samples = samples[:, ::-1]
     if orientation in (3, 4, 7, 8):
-        pixels = pixels[::-1]
-    return np.ascontiguousarray(pixels)
+        samples = samples[::-1]
+    return np.ascontiguousarray(samples)

@@ -1,25 +1,32 @@
-"""Both readers: one conformance suite, then what is particular to each."""
+"""All readers: one conformance suite, then what is particular to each."""
 
 from __future__ import annotations
 
 import threading
+import zipfile
 import zlib
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any, Literal
 
 import cv2
 import imagecodecs
 import numpy as np
 import pydicom
 import pytest
+import tifffile
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from PIL import Image
 from pydicom.data import get_testdata_file
-from pydicom.uid import DeflatedExplicitVRLittleEndian, ExplicitVRBigEndian
+from pydicom.uid import DeflatedExplicitVRLittleEndian, ExplicitVRBigEndian, RLELossless
 
 from core.errors import UnreadableFile
-from core.imaging.base import Reader
+from core.imaging import tiff
+from core.imaging.base import ColourReader, Reader
 from core.imaging.reader import open_reader
 from tests.core.imaging.files import deep_colour_tiff, dicom, item, plane, ramp, write_dicom
+from tests.core.imaging.nifti_files import write_nifti
 
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning:pydicom")
 
@@ -43,10 +50,64 @@ def _tiff(folder: Path) -> Path:
     return folder / "many.tif"
 
 
-@pytest.fixture(params=[_dicom, _frames, _png, _tiff])
+def _float_tiff(folder: Path) -> Path:
+    tifffile.imwrite(folder / "float.tif", ramp().astype(np.float64), compression="zlib")
+    return folder / "float.tif"
+
+
+def _bmp(folder: Path) -> Path:
+    Image.fromarray(ramp(dtype="uint8")).save(folder / "one.bmp")
+    return folder / "one.bmp"
+
+
+def _deflated(folder: Path) -> Path:
+    dataset = dicom(ramp(), syntax=DeflatedExplicitVRLittleEndian)
+    pydicom.dcmwrite(folder / "deflated.dcm", dataset, enforce_file_format=True)
+    return folder / "deflated.dcm"
+
+
+def _rle(folder: Path) -> Path:
+    dataset = dicom(np.stack([ramp(), ramp() + 100]))
+    dataset.compress(RLELossless, encoding_plugin="pydicom")
+    dataset.save_as(folder / "rle.dcm", enforce_file_format=True)
+    return folder / "rle.dcm"
+
+
+def _volume(dtype: str) -> np.ndarray:
+    """Three slices by i, j, k, stored as they hang."""
+    return np.stack([(ramp() + 100 * k).T for k in range(3)], axis=2).astype(dtype)
+
+
+_LPS = np.diag([-1.0, -1.0, 5.0, 1.0])
+
+
+def _nifti(folder: Path) -> Path:
+    return write_nifti(folder / "one.nii", _volume("i4"), _LPS)
+
+
+def _nifti_gz(folder: Path) -> Path:
+    return write_nifti(folder / "two.nii.gz", _volume("f4"), _LPS, version=2, order=">")
+
+
+_MAKERS = [_dicom, _frames, _deflated, _rle, _png, _bmp, _tiff, _float_tiff, _nifti, _nifti_gz]
+
+
+@pytest.fixture(params=_MAKERS)
 def any_file(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
     make: Callable[[Path], Path] = request.param
     return make(tmp_path)
+
+
+@pytest.fixture(params=["", "stored", "deflated"])
+def anywhere(request: pytest.FixtureRequest, any_file: Path) -> Path:
+    """The file itself, and as a member of an archive."""
+    if not request.param:
+        return any_file
+    packed = any_file.parent / "study.zip"
+    how = zipfile.ZIP_STORED if request.param == "stored" else zipfile.ZIP_DEFLATED
+    with zipfile.ZipFile(packed, "w", how) as archive:
+        archive.write(any_file, f"a folder/{any_file.name}")
+    return packed / "a folder" / any_file.name
 
 
 def _decode_all(path: Path) -> None:
@@ -58,8 +119,8 @@ def _decode_all(path: Path) -> None:
 class TestConformance:
     """What every reader promises."""
 
-    def test_slices_say_what_pixels_give(self, any_file: Path) -> None:
-        reader = open_reader(any_file)
+    def test_slices_say_what_pixels_give(self, anywhere: Path) -> None:
+        reader = open_reader(anywhere)
         refs = reader.slices()
         assert [r.frame for r in refs] == list(range(len(refs)))
         assert len({r.key for r in refs}) == len(refs)
@@ -69,25 +130,30 @@ class TestConformance:
             assert pixels.shape == (ref.rows, ref.columns)
             assert np.isfinite(pixels).all()
             assert np.array_equal(pixels, ramp() + 100.0 * i)
-            assert ref.path == any_file
+            assert ref.path == anywhere
 
-    def test_the_array_is_the_callers_own(self, any_file: Path) -> None:
-        reader = open_reader(any_file)
+    def test_the_array_is_the_callers_own(self, anywhere: Path) -> None:
+        reader = open_reader(anywhere)
         reader.pixels(0)[:] = -1
         assert np.array_equal(reader.pixels(0), ramp())
 
     def test_keys_depend_on_content_not_on_the_path(self, any_file: Path, tmp_path: Path) -> None:
         moved = tmp_path / "elsewhere"
         moved.write_bytes(any_file.read_bytes())  # no suffix at all: content decides
-        assert [r.key for r in open_reader(moved).slices()] == [r.key for r in open_reader(any_file).slices()]
+        keys = [r.key for r in open_reader(any_file).slices()]
+        assert [r.key for r in open_reader(moved).slices()] == keys
+        packed = tmp_path / "packed"
+        with zipfile.ZipFile(packed, "w") as archive:
+            archive.write(any_file, "member")
+        assert [r.key for r in open_reader(packed / "member").slices()] == keys
 
-    def test_no_such_slice(self, any_file: Path) -> None:
-        reader = open_reader(any_file)
+    def test_no_such_slice(self, anywhere: Path) -> None:
+        reader = open_reader(anywhere)
         with pytest.raises(IndexError):
             reader.pixels(len(reader.slices()))
 
-    def test_threads_may_decode_at_once(self, any_file: Path) -> None:
-        reader = open_reader(any_file)
+    def test_threads_may_decode_at_once(self, anywhere: Path) -> None:
+        reader = open_reader(anywhere)
         last = len(reader.slices()) - 1
         results: list[bool] = []
 
@@ -489,3 +555,107 @@ class TestBadInput:
     def test_a_folder_is_not_a_file(self, tmp_path: Path) -> None:
         with pytest.raises(UnreadableFile, match="is a folder"):
             open_reader(tmp_path)
+
+
+class TestTiff:
+    """What Pillow does not read, or reads wrong."""
+
+    @pytest.mark.parametrize("dtype", ["u1", "i1", "u2", "i2", "u4", "i4", "u8", "i8", "f2", "f4", "f8"])
+    @pytest.mark.parametrize("layout", [{}, {"tile": (16, 16)}, {"bigtiff": True}, {"compression": "lzw"}])
+    @pytest.mark.parametrize("order", ["<", ">"])
+    def test_every_type_of_value(
+        self, tmp_path: Path, dtype: str, layout: dict[str, Any], order: Literal["<", ">"]
+    ) -> None:
+        values = ramp(20, 24, dtype="int32") % 256 - (0 if dtype[0] == "u" else 128)
+        tifffile.imwrite(tmp_path / "a.tif", values.astype(dtype), byteorder=order, **layout)
+        assert np.array_equal(_only(tmp_path / "a.tif"), values.astype(np.float32))
+
+    @pytest.mark.parametrize("planar", ["contig", "separate"])
+    def test_colour_as_pixels_or_as_planes(self, tmp_path: Path, planar: str) -> None:
+        colour = np.random.default_rng(1).integers(0, 60000, (5, 6, 3), dtype=np.uint16)
+        stored = colour if planar == "contig" else np.moveaxis(colour, -1, 0)
+        tifffile.imwrite(tmp_path / "a.tif", stored, photometric="rgb", planarconfig=planar)
+        reader = open_reader(tmp_path / "a.tif")
+        assert isinstance(reader, ColourReader)
+        assert reader.slices()[0].colour
+        found = reader.colour(0)
+        assert found is not None
+        assert np.array_equal(found, colour)
+
+    def test_pages_of_different_kind(self, tmp_path: Path) -> None:
+        pages = [ramp(), ramp(4, 4, "uint8"), (ramp() * 0.5).astype(np.float32)]
+        with tifffile.TiffWriter(tmp_path / "a.tif") as writer:
+            for page in pages:
+                writer.write(page, photometric="minisblack")
+        reader = open_reader(tmp_path / "a.tif")
+        assert [(r.rows, r.columns) for r in reader.slices()] == [(6, 8), (4, 4), (6, 8)]
+        for i, page in enumerate(pages):
+            assert np.array_equal(reader.pixels(i), page)
+
+    def test_a_thumbnail_is_no_slice(self, tmp_path: Path) -> None:
+        with tifffile.TiffWriter(tmp_path / "a.tif") as writer:
+            writer.write(ramp(3, 4), subfiletype=1)
+            writer.write(ramp())
+        reader = open_reader(tmp_path / "a.tif")
+        assert len(reader.slices()) == 1
+        assert reader.slices()[0].key.endswith("#1")
+        assert np.array_equal(reader.pixels(0), ramp())
+
+    def test_counted_from_white(self, tmp_path: Path) -> None:
+        for dtype, stays in (("u1", False), ("u2", True)):
+            values = ramp(dtype=dtype)
+            tifffile.imwrite(tmp_path / "a.tif", values, photometric="miniswhite")
+            reader = open_reader(tmp_path / "a.tif")
+            assert reader.slices()[0].inverted is stays
+            assert np.array_equal(reader.pixels(0), values if stays else 255 - values)
+
+    def test_more_pages_than_are_read(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(tiff, "MAX_PAGES", 2)
+        tifffile.imwrite(tmp_path / "a.tif", np.stack([ramp()] * 3), photometric="minisblack")
+        with pytest.raises(UnreadableFile, match="more than 2 pages"):
+            open_reader(tmp_path / "a.tif")
+
+    @settings(max_examples=150, deadline=None)
+    @given(at=st.integers(0, 1000), value=st.integers(0, 255))
+    def test_any_byte_may_be_wrong(
+        self, tmp_path_factory: pytest.TempPathFactory, at: int, value: int
+    ) -> None:
+        path = tmp_path_factory.mktemp("t") / "a.tif"
+        tifffile.imwrite(path, ramp(16, 16), compression="zlib", tile=(16, 16))
+        data = bytearray(path.read_bytes())
+        data[at % len(data)] = value
+        path.write_bytes(data)
+        try:
+            _decode_all(path)
+        except UnreadableFile:
+            return
+
+
+class TestColour:
+    """Shown in colour, analysed in grey."""
+
+    @pytest.mark.parametrize("suffix", ["png", "bmp", "tif"])
+    def test_the_colours_are_there_beside_the_luma(self, tmp_path: Path, suffix: str) -> None:
+        colour = np.random.default_rng(2).integers(0, 255, (7, 5, 3), dtype=np.uint8)
+        Image.fromarray(colour).save(tmp_path / f"a.{suffix}")
+        reader = open_reader(tmp_path / f"a.{suffix}")
+        assert isinstance(reader, ColourReader)
+        assert reader.slices()[0].colour
+        found = reader.colour(0)
+        assert found is not None
+        assert np.array_equal(found, colour)
+        assert np.allclose(reader.pixels(0), colour @ np.array([0.299, 0.587, 0.114]), atol=1e-3)
+
+    def test_grey_stored_as_colour_is_grey(self, tmp_path: Path) -> None:
+        Image.fromarray(ramp(dtype="uint8")).convert("RGB").save(tmp_path / "a.png")
+        reader = open_reader(tmp_path / "a.png")
+        assert isinstance(reader, ColourReader)
+        assert reader.colour(0) is None
+        assert np.array_equal(reader.pixels(0), ramp())
+
+    def test_grey_has_no_colour(self, tmp_path: Path) -> None:
+        Image.fromarray(ramp()).save(tmp_path / "a.png")
+        reader = open_reader(tmp_path / "a.png")
+        assert isinstance(reader, ColourReader)
+        assert not reader.slices()[0].colour
+        assert reader.colour(0) is None
