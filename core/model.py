@@ -439,10 +439,11 @@ class Detection:
 
 @dataclass(frozen=True, slots=True)
 class LabelledBox:
-    """A true box of a dataset."""
+    """A true box of a dataset, and what a reader said of it beside its class."""
 
     box: Box
     label_id: int
+    attributes: Attributes = ()
 
 
 @dataclass(frozen=True, slots=True)

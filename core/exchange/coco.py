@@ -13,7 +13,16 @@ from pathlib import Path
 from typing import Any
 
 from core.errors import UnreadableFile
-from core.exchange.records import Item, LabelFile, RawBox, Record, inside, read_json, unique_classes
+from core.exchange.records import (
+    Item,
+    LabelFile,
+    RawBox,
+    Record,
+    inside,
+    read_json,
+    told_attributes,
+    unique_classes,
+)
 from core.exchange.terms import coco_terms
 from core.model import LabelSchema
 
@@ -47,6 +56,7 @@ def write_coco(folder: Path, items: Sequence[Item], schema: LabelSchema, info: d
                     "bbox": [box.x1, box.y1, box.width, box.height],
                     "area": box.area,
                     "iscrowd": 0,
+                    **({"attributes": dict(labelled.attributes)} if labelled.attributes else {}),
                 }
             )
     tree = {
@@ -126,7 +136,10 @@ def _boxes(
         if not all(math.isfinite(v) for v in (x, y, w, h)) or w <= 0 or h <= 0:
             bad[number] = f"annotation {row.get('id')} has a bbox without area"
             continue
-        boxes[number] = (*boxes.get(number, ()), RawBox(x, y, x + w, y + h, name))
+        boxes[number] = (
+            *boxes.get(number, ()),
+            RawBox(x, y, x + w, y + h, name, told_attributes(row.get("attributes"))),
+        )
     return boxes, bad
 
 

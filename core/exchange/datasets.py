@@ -10,7 +10,7 @@ from core.edits import SliceRecord
 from core.errors import InputError, UnreadableFile
 from core.exchange.coco import LABELS
 from core.exchange.labels import read_labels
-from core.exchange.records import LabelFile, Record, count_lost, hard_negative_boxes, pixel_boxes
+from core.exchange.records import LabelFile, Record, count_lost, hard_negative_boxes, placed_boxes
 from core.exchange.terms import joined_terms
 from core.exchange.yolo import DATA, splits_of
 from core.imaging.reader import open_reader
@@ -70,16 +70,23 @@ def from_workspace(workspace: Workspace) -> Dataset:
     """
     annotations, known = workspace.annotations, workspace.known_slices()
     records = {k.ref.key: annotations.on(k.ref.key) for k in known}
-    read = [k for k in known if records[k.ref.key].reading is not None]
+    marked_read = [k for k in known if records[k.ref.key].reading is not None]
+    # A box that nobody has looked at is no truth, and without it the slice is not as it was read.
+    read = [k for k in marked_read if all(a.checked for a in records[k.ref.key].annotations)]
     slices = tuple(_labelled(k.ref, records[k.ref.key], k.group) for k in read)
     notes = _reading_notes(records.values())
+    if len(read) < len(marked_read):
+        waiting = len(marked_read) - len(read)
+        notes.append(f"{waiting} slices were left out: they hold computed boxes that nobody has checked.")
     marked = sum(record.reading is not None for record in annotations.by_slice.values())
-    if marked > len(read):
-        notes.append(f"{marked - len(read)} read slices were left out: where their files are is not known.")
+    if marked > len(marked_read):
+        notes.append(
+            f"{marked - len(marked_read)} read slices were left out: where their files are is not known."
+        )
     grouped_by, group_notes = _grouping(k.grouped_by for k in read)
     return Dataset(
         name=workspace.path.stem,
-        schema=workspace.schema,
+        schema=workspace.schema.covering(b.label_id for s in slices for b in s.boxes),
         slices=slices,
         grouped_by=grouped_by,
         notes=(*notes, *group_notes),
@@ -127,7 +134,7 @@ def _split_folders(path: Path) -> dict[str, Path]:
 
 
 def _labelled(ref: SliceRef, record: SliceRecord, group: str) -> LabelledSlice:
-    boxes = tuple(LabelledBox(a.box, a.label_id) for a in record.annotations)
+    boxes = tuple(LabelledBox(a.box, a.label_id, a.attributes) for a in record.annotations)
     return LabelledSlice(ref, boxes, group, tuple(r.box for r in record.rejections))
 
 
@@ -170,8 +177,8 @@ def _dataset(labels: LabelFile) -> Dataset:
             notes.append(f"{record.name}: {lost} boxes lie outside of the slice and were left out.")
         group, kind = _group(record, ref, labels)
         kinds.append(kind)
-        found = pixel_boxes(record, ref.columns, ref.rows)
-        boxes = tuple(LabelledBox(box, _id(schema, name)) for box, name in found)
+        found = placed_boxes(record, ref.columns, ref.rows)
+        boxes = tuple(LabelledBox(box, _id(schema, raw.name), raw.attributes) for box, raw in found)
         negatives = hard_negative_boxes(record, ref.columns, ref.rows)
         slices.append(LabelledSlice(ref, boxes, group, negatives))
     grouped_by, group_notes = _grouping(kinds)

@@ -19,7 +19,7 @@ from core.exchange.coco import write_coco
 from core.exchange.labels import FORMATS, read_labels
 from core.exchange.manifest import record_ident, write_manifest
 from core.exchange.pixels import Scale, read_png, to_storable, write_png
-from core.exchange.records import Item, hard_negative_boxes, pixel_boxes
+from core.exchange.records import Item, hard_negative_boxes, pixel_boxes, placed_boxes
 from core.exchange.voc import write_voc
 from core.exchange.yolo import write_yolo
 from core.jobs import CancelToken, Progress, no_progress
@@ -238,6 +238,8 @@ def _verify(folder: Path, items: Sequence[Item], schema: LabelSchema, kind: str,
         back = pixel_boxes(record, *size)
         meant = [(b.box, schema.name_of(b.label_id)) for b in labelled.boxes]
         same = [name for _, name in back] == [name for _, name in meant]
+        told = [raw.attributes for _, raw in placed_boxes(record, *size)]
+        same = same and told == [b.attributes for b in labelled.boxes]
         same = same and hard_negative_boxes(record, *size) == labelled.hard_negatives
         pairs = zip(back, meant, strict=True) if same else ()
         errors = [

@@ -10,7 +10,7 @@ from pathlib import Path, PurePosixPath
 from core.edits import AnnotationSet, Change, SetEdit
 from core.errors import ExchangeError, UnreadableFile
 from core.exchange.labels import read_labels
-from core.exchange.records import LabelFile, Record, count_lost, pixel_boxes
+from core.exchange.records import LabelFile, Record, count_lost, placed_boxes
 from core.imaging.reader import open_reader
 from core.model import Annotation, Box, LabelClass, LabelSchema, Origin, OriginKind, SliceRef, new_id
 from core.store.schemas import PALETTE
@@ -184,8 +184,8 @@ def _annotations(
 ) -> tuple[Annotation, ...]:
     origin = Origin(OriginKind.IMPORTED, source=source)
     return tuple(
-        Annotation(new_id(), ref.key, box, ids[name], origin)
-        for box, name in pixel_boxes(record, ref.columns, ref.rows)
+        Annotation(new_id(), ref.key, box, ids[raw.name], origin, attributes=raw.attributes)
+        for box, raw in placed_boxes(record, ref.columns, ref.rows)
     )
 
 

@@ -18,8 +18,9 @@ from typing import Any
 from core.errors import UnreadableFile
 from core.exchange.coco import ident as coco_ident
 from core.exchange.pixels import Scale
-from core.exchange.records import Item, LabelFile, RawBox, Record, inside, read_json
+from core.exchange.records import Item, LabelFile, RawBox, Record, inside, read_json, told_attributes
 from core.model import Dataset, LabelClass
+from core.store.schemas import encode_schema
 
 NAME = "manifest.json"
 VERSION = 1
@@ -72,10 +73,7 @@ def write_manifest(
         "format": facts["format"],
         "images": facts["images"],
         "boxes": "pixels of the slice, (0, 0) its outer top-left corner, width = x2 - x1",
-        "schema": {
-            "name": dataset.schema.name,
-            "classes": [{"id": c.id, "name": c.name, "color": c.color} for c in dataset.schema.classes],
-        },
+        "schema": encode_schema(dataset.schema),
         "grouped_by": dataset.grouped_by,
         "counts": {
             "slices": len(items),
@@ -172,7 +170,14 @@ def _slice(item: Item, kind: str, images: str, scale: Scale | None) -> dict[str,
         "pixels": None if scale is None else {"slope": scale.slope, "intercept": scale.intercept},
         "boxes": len(item.labelled.boxes),
         "rejected": [list(b.as_tuple()) for b in item.labelled.hard_negatives],
+        **_attributes(item),
     }
+
+
+def _attributes(item: Item) -> dict[str, Any]:
+    """What was said of the slice's boxes, in their order; YOLO and VOC have no place for it."""
+    said = [dict(b.attributes) for b in item.labelled.boxes]
+    return {"attributes": said} if any(said) else {}
 
 
 def _told(record: Record, said: Mapping[str, Any], root: Path, manifest: Manifest) -> Record:
@@ -180,8 +185,13 @@ def _told(record: Record, said: Mapping[str, Any], root: Path, manifest: Manifes
     # Only where we wrote references do names lead out of the folder.
     image = root / name if manifest.images == "reference" else inside(root, name)
     rejected = [[float(v) for v in box] for box in said.get("rejected", ())]
+    told = said.get("attributes")
+    boxes = record.boxes
+    if isinstance(told, list) and len(told) == len(boxes):
+        boxes = tuple(replace(b, attributes=told_attributes(t)) for b, t in zip(boxes, told, strict=True))
     return replace(
         record,
+        boxes=boxes,
         width=int(said["width"]),
         height=int(said["height"]),
         frame=int(said["frame"]),

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from core.errors import UnreadableFile
+from core.label_schema import Attributes, attributes_of
 from core.model import Box, LabelClass, LabelledSlice
 from core.store.schemas import PALETTE
 
@@ -27,6 +28,7 @@ class RawBox:
     x2: float
     y2: float
     name: str = ""
+    attributes: Attributes = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,9 +104,21 @@ class LabelFile:
 
 def pixel_boxes(record: Record, width: int, height: int) -> tuple[tuple[Box, str], ...]:
     """The record's boxes and class names on a slice of that size; what lies outside is cut off."""
+    return tuple((box, raw.name) for box, raw in placed_boxes(record, width, height))
+
+
+def placed_boxes(record: Record, width: int, height: int) -> tuple[tuple[Box, RawBox], ...]:
+    """As `pixel_boxes`, each with all that the file says of it."""
     scale = (width, height) if record.relative else (1, 1)
-    placed = ((_placed(raw, scale, width, height), raw.name) for raw in record.boxes)
-    return tuple((box, name) for box, name in placed if box is not None)
+    placed = ((_placed(raw, scale, width, height), raw) for raw in record.boxes)
+    return tuple((box, raw) for box, raw in placed if box is not None)
+
+
+def told_attributes(said: object) -> Attributes:
+    """Attributes as a file gives them: yes and no, whole numbers and texts by name; others are left out."""
+    if not isinstance(said, dict):
+        return ()
+    return attributes_of({str(k): v for k, v in said.items() if isinstance(v, bool | int | str)})
 
 
 def hard_negative_boxes(record: Record, width: int, height: int) -> tuple[Box, ...]:

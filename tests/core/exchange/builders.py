@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from core.model import Box, Dataset, LabelledBox, LabelledSlice, SliceRef
-from tests.core.strategies import SCHEMA, boxes
+from tests.core.strategies import SCHEMA, attributes, boxes
 
 FORMATS = ("coco", "yolo", "voc")
 
@@ -21,10 +21,11 @@ def labelled(draw: st.DrawFn, number: int) -> LabelledSlice:
     """A slice of any size and shape with 0 to 4 boxes: one pixel, on an edge, anywhere."""
     rows, columns = draw(st.integers(1, 4096)), draw(st.integers(1, 4096))
     ref = SliceRef(f"dicom:1.2.{number}#{number}", Path(f"/series/{number}.dcm"), number, rows, columns, "s")
-    found = draw(st.lists(st.tuples(boxes(columns, rows), st.sampled_from(SCHEMA.classes)), max_size=4))
+    one = st.tuples(boxes(columns, rows), st.sampled_from(SCHEMA.classes), attributes)
+    found = draw(st.lists(one, max_size=4))
     rejected = draw(st.lists(boxes(columns, rows), max_size=2))
     return LabelledSlice(
-        ref, tuple(LabelledBox(b, c.id) for b, c in found), f"group {number % 2}", tuple(rejected)
+        ref, tuple(LabelledBox(b, c.id, said) for b, c, said in found), f"group {number % 2}", tuple(rejected)
     )
 
 

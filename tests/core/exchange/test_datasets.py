@@ -1,13 +1,14 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from core.edits import create, mark_read
+from core.edits import check, create, mark_read
 from core.errors import InputError, UnreadableFile
-from core.exchange.datasets import dataset_splits, load_dataset
+from core.exchange.datasets import dataset_splits, from_workspace, load_dataset
 from core.exchange.records import inside
 from core.imaging.reader import open_reader
 from core.model import Box, Series
@@ -196,6 +197,29 @@ def test_a_workspace_is_a_dataset(tmp_path: Path) -> None:
     for path in (tmp_path, tmp_path / "workspace.overread"):
         found = load_dataset(path)
         assert [(s.ref, [b.label_id for b in s.boxes]) for s in found.slices] == [(ref, [3])]
+
+
+def test_row_30_unchecked_boxes_are_no_truth_and_removed_classes_keep_their_names(tmp_path: Path) -> None:
+    refs = [open_reader(write_image(tmp_path / f"{i}.png", seed=i)).slices()[0] for i in range(2)]
+    with Workspace.open(tmp_path, reader="r") as workspace:
+        workspace.remember(refs)
+        kept = replace(annotation(refs[0].key, label_id=3), attributes=(("certainty", 4),))
+        waiting = replace(annotation(refs[1].key, name="b"), checked=False)
+        for made in (kept, waiting):
+            workspace.commit(create(made))
+        read = mark_read(workspace.annotations, [r.key for r in refs], "r")
+        assert read is not None
+        workspace.commit(read)
+        book = workspace.schemas
+        workspace.change_schemas(book.changed(book.own(book.active).without_class(3)), "remove meningioma")
+        found = from_workspace(workspace)
+        assert [(s.ref.key, s.boxes[0].attributes) for s in found.slices] == [
+            (refs[0].key, (("certainty", 4),))
+        ]
+        assert [c.name for c in found.schema.classes][-1] == "meningioma"
+        assert "1 slices were left out: they hold computed boxes that nobody has checked." in found.notes
+        workspace.commit(check([waiting], "r"))
+        assert len(from_workspace(workspace).slices) == 2
 
 
 @pytest.mark.parametrize("name", ["nothing", "nothing.overread", "empty"])

@@ -48,6 +48,7 @@ def assert_same(result: ImportResult, given_set: Dataset, schema: LabelSchema) -
         assert [schema.name_of(a.label_id) for a in found] == [SCHEMA.name_of(b.label_id) for b in one.boxes]
         for a, b in zip(found, one.boxes, strict=True):
             assert a.box.as_tuple() == pytest.approx(b.box.as_tuple(), abs=1e-6, rel=0)
+            assert a.attributes == b.attributes
         assert (one.ref.key in result.negatives) == (not one.boxes)
 
 
