@@ -32,6 +32,7 @@ from gui.command_table import COMMANDS
 from gui.dialog_desk import DialogDesk
 from gui.display import Display, view_options
 from gui.engine import Engine
+from gui.hanging import HANGINGS_FILE, Hangings
 from gui.keymap import KEYS_FILE, Keymap
 from gui.panels.findings import FindingsPanel
 from gui.panels.history import HistoryPanel
@@ -138,7 +139,7 @@ def build(qt: QApplication, workspace_path: Path, cache: PixelCache | None = Non
     display.set_options(view_options(settings))
     engine = Engine(session, runner, cache, ModelRegistry(home() / "models"), settings)
     desk = Desk(session, display, engine)
-    page = ViewerPage(desk)
+    page = ViewerPage(desk, settings, Hangings(home() / HANGINGS_FILE))
     status = StatusBar(desk, runner)
     page.pointed.connect(status.point_at)
     geometry = QSettings(str(home() / "window.ini"), QSettings.Format.IniFormat)

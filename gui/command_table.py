@@ -5,7 +5,7 @@ The rows stand in gui/command_rows, one file a menu; here is their order.
 
 from __future__ import annotations
 
-from gui.command_rows import boxes, edit, engine, files, go, helping, reading, view
+from gui.command_rows import boxes, edit, engine, files, go, helping, looking, reading, view
 from gui.commands import Command
 
 COMMANDS: tuple[Command, ...] = (
@@ -14,6 +14,7 @@ COMMANDS: tuple[Command, ...] = (
     *boxes.ROWS,
     *go.ROWS,
     *view.ROWS,
+    *looking.ROWS,
     *reading.ROWS,
     *engine.ROWS,
     *helping.ROWS,

@@ -7,10 +7,15 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from gui.actions import Desk
+from gui.viewer_page import ViewerPage
 
 
 class WindowPort(Protocol):
     """What commands ask of the window: dialogs and matters of the canvas."""
+
+    @property
+    def page(self) -> ViewerPage:
+        """The middle of the window."""
 
     def ask_open_folder(self) -> None:
         """Let the reader choose a folder to open."""
@@ -31,7 +36,7 @@ class WindowPort(Protocol):
         """Let the reader name a new class."""
 
     def use_tool(self, name: str) -> None:
-        """Put a tool in the hand: "select" or "box"."""
+        """Put a tool in the hand: "select", "box", "distance" or "angle"."""
 
     def tool(self) -> str:
         """The tool in the hand."""
@@ -98,6 +103,7 @@ class Command:
 GESTURES: tuple[tuple[str, str], ...] = (
     ("Wheel", "Scroll through the slices."),
     ("Left drag", "Window: right is wider, up is brighter or darker; on a box: move; on a handle: resize."),
+    ("Left click on another viewport", "Make it the active one; what was there stays in view."),
     ("Middle drag", "Pan."),
     ("Right drag, Ctrl+wheel", "Zoom."),
     ("Double click on a prediction", "Accept it."),

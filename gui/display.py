@@ -50,6 +50,12 @@ def view_options(settings: Settings) -> ViewOptions:
     return ViewOptions(settings.flag("view.smooth"), settings.text("view.window_up") == "brighter")
 
 
+def preset_name(window: Window, number: int) -> str:
+    """A window's name for people: the file's explanation, or what it is."""
+    known = {"auto": "Percentile", "full": "Full range", "soft": "Soft", "hard": "Hard"}
+    return known.get(window.name, window.name) or f"The file's window {number}"
+
+
 class Display(QObject):
     """Pixels of the slice in view, and how each series is shown.
 
@@ -97,6 +103,11 @@ class Display(QObject):
             return self._pixels[1]
         return None
 
+    def picture(self, ref: SliceRef, pixels: Pixels | None) -> NDArray[Any] | None:
+        """What to draw of a slice: its colours where it has them, else its pixels; None until they arrive."""
+        colours = self._cache.peek_colour(ref) if pixels is not None else None
+        return pixels if colours is None else colours
+
     @property
     def slow(self) -> bool:
         """Whether the slice in view has kept the reader waiting long enough to say so."""
@@ -141,12 +152,21 @@ class Display(QObject):
             self._views.put(series.uid, view)
             self._write_views.start()
             self.window_changed.emit()
+            here, ref = self._session.current_series, self._session.current_slice
+            if ref is not None and here is not None and here.uid == series.uid and self.window is None:
+                self._load(ref, series)  # its own window was never asked for
 
     def change_view(self, **changes: Any) -> None:  # noqa: ANN401 - the fields of SeriesView
         """Change fields of how the series in view is shown."""
         series = self._session.current_series
         if series is not None:
             self.set_view(series, replace(self.view_of(series), **changes))
+
+    def reset_view(self) -> None:
+        """Show the series in view as it came."""
+        series = self._session.current_series
+        if series is not None:
+            self.set_view(series, AS_IT_COMES)
 
     def set_options(self, options: ViewOptions) -> None:
         """Change what holds for every series."""
@@ -176,6 +196,13 @@ class Display(QObject):
         if 1 <= number <= len(rows):
             self.set_window(rows[number - 1])
             self._session.said.emit("info", f"Window {number}: {rows[number - 1].name or 'from the file'}")
+
+    def preset_names(self) -> tuple[str, ...]:
+        """What the presets of the slice in view are called, by number; none before its pixels are there."""
+        ref, pixels = self._session.current_slice, self.pixels
+        if ref is None or pixels is None:
+            return ()
+        return tuple(preset_name(w, n) for n, w in enumerate(presets(ref, pixels), 1))
 
     def set_auto_window(self) -> None:
         """Put the percentile window of the slice in view in force."""

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, replace
+
 from core.imaging.geometry import normal, orientation_letters
 from core.model import Annotation, LabelSchema, OriginKind, ReadState, Series, SliceRef, Window
 from core.review.checks import duplicates
 from gui.actions import detection_id
 from gui.desk import Desk
+from gui.display import Pixels
 from gui.viewer.scene import BoxItem, BoxKind, CornerText, SliceScene
 from gui.viewer.strip import SliceMark
 
@@ -29,29 +32,67 @@ WELCOME = (
 NO_WINDOW = Window(0.5, 1.0)
 
 
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """A slice of a series, and what is there of it.
+
+    Attributes:
+        series: The series.
+        index: The slice.
+        pixels: As decoded, or None until they arrive.
+        message: Why there are none, or "".
+    """
+
+    series: Series
+    index: int
+    pixels: Pixels | None = None
+    message: str = ""
+
+    @property
+    def ref(self) -> SliceRef:
+        """The slice."""
+        return self.series.slices[self.index]
+
+
 def build_scene(desk: Desk) -> SliceScene:
     """The slice in view with its boxes, text and warnings."""
     session, display = desk.session, desk.display
     ref, series = session.current_slice, session.current_series
     if ref is None or series is None:
         return SliceScene(message=WELCOME)
-    view = display.view
     message = ""
     if display.unreadable:
         message = f"This slice cannot be shown.\n{display.unreadable}"
     elif display.slow:
         message = "Loading…"
+    assert session.place is not None
+    return _scene(desk, Shown(series, session.place.index, display.pixels, message), session.selected or None)
+
+
+def pane_scene(desk: Desk, shown: Shown) -> SliceScene:
+    """A slice in a viewport that is not the active one: to look at, its boxes cannot be moved."""
+    made, here = _scene(desk, shown, None), desk.session.current_series
+    badges = made.badges
+    if here is not None and shown.series.study_uid != here.study_uid:
+        badges = (f"another study: {shown.series.study_label or 'no label'}", *badges)
+    boxes = tuple(replace(b, editable=False) for b in made.boxes)
+    return replace(made, boxes=boxes, badges=badges)
+
+
+def _scene(desk: Desk, shown: Shown, selected: str | None) -> SliceScene:
+    display, series, ref = desk.display, shown.series, shown.ref
+    view, window = display.view_of(series), display.window_of(ref, series)
     return SliceScene(
-        pixels=display.pixels,
-        window=display.window or NO_WINDOW,
-        inverted=display.inverted,
+        pixels=display.picture(ref, shown.pixels),
+        window=window or NO_WINDOW,
+        inverted=ref.inverted != view.inverted,
         spacing=ref.spacing,
         letters=view.orientation.letters(orientation_letters(ref.geometry)) if ref.geometry else None,
-        boxes=_boxes(desk, ref) if display.pixels is not None else (),
-        selected=session.selected or None,
-        corners=_corners(desk, ref, series),
+        boxes=_boxes(desk, ref) if shown.pixels is not None else (),
+        selected=selected,
+        corners=_corners(desk, shown),
         badges=_badges(desk, ref, series),
-        message=message,
+        message=shown.message,
         identity=ref.key,
         fit_key=f"{series.uid} {ref.columns}×{ref.rows}",
         orientation=view.orientation,
@@ -69,7 +110,8 @@ def color_of(schema: LabelSchema, label_id: int) -> str:
 
 
 def _boxes(desk: Desk, ref: SliceRef) -> tuple[BoxItem, ...]:
-    record, schema, layers = desk.session.record, desk.session.workspace.schema, desk.engine.layers
+    workspace, layers = desk.session.workspace, desk.engine.layers
+    record, schema = workspace.annotations.on(ref.key), workspace.schema
     items: list[BoxItem] = []
     result = desk.engine.result(ref.key)
     if layers.proposals and result is not None:
@@ -128,15 +170,15 @@ def engine_text(desk: Desk, slice_key: str) -> str:
     return f"{n} undecided prediction{'' if n == 1 else 's'}"
 
 
-def _corners(desk: Desk, ref: SliceRef, series: Series) -> CornerText:
-    place, window = desk.session.place, desk.display.window
-    assert place is not None
+def _corners(desk: Desk, shown: Shown) -> CornerText:
+    ref, series = shown.ref, shown.series
+    window, turn = desk.display.window_of(ref, series), desk.display.view_of(series).orientation.words()
     top_left = [series.description or series.modality or "Pictures"]
     if series.modality:
         top_left.append(series.modality)
     if not series.is_stack:
         top_left.append(ref.path.name)
-    bottom_left = [f"{place.index + 1} / {len(series.slices)}"]
+    bottom_left = [f"{shown.index + 1} / {len(series.slices)}"]
     if ref.geometry is not None:
         along = sum(p * n for p, n in zip(ref.geometry.position, normal(ref.geometry), strict=True))
         bottom_left.append(f"{along:+.1f} mm along the normal")
@@ -145,6 +187,7 @@ def _corners(desk: Desk, ref: SliceRef, series: Series) -> CornerText:
         bottom_right.append(f"C {window.center:.0f}  W {window.width:.0f}")
         bottom_right.append({"auto": "percentile window", "full": "full range"}.get(window.name, window.name))
     bottom_right.append(f"{ref.columns} × {ref.rows}")
+    bottom_right.append(turn)
     return CornerText(
         tuple(top_left),
         (reading_text(desk, ref.key), engine_text(desk, ref.key)),
@@ -154,11 +197,11 @@ def _corners(desk: Desk, ref: SliceRef, series: Series) -> CornerText:
 
 
 def _badges(desk: Desk, ref: SliceRef, series: Series) -> tuple[str, ...]:
-    window = desk.display.window
+    window = desk.display.window_of(ref, series)
     badges = list(series.notes)
     if ref.spacing is None:
         badges.append("no spacing: sizes in pixels")
-    twice = len(duplicates(desk.session.record.annotations))
+    twice = len(duplicates(desk.session.workspace.annotations.on(ref.key).annotations))
     if twice:
         badges.append("1 box is there twice" if twice == 1 else f"{twice} boxes are there twice")
     if window is not None and window.name == "auto" and series.modality:

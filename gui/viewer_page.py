@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from PySide6.QtCore import QTimer, Signal
 from PySide6.QtWidgets import QVBoxLayout, QWidget
 
-from core.model import Box, Window
+from core.model import Box
+from core.settings import Settings
 from gui import actions, box_actions
 from gui.actions import Desk
+from gui.cine import Cine
+from gui.display import view_options
+from gui.hanging import Hangings
 from gui.scene import build_scene, strip_marks
 from gui.viewer.canvas import Canvas
+from gui.viewer.measures import Line
+from gui.viewer.scene import Tool
 from gui.viewer.strip import SliceStrip
+from gui.viewports import Viewports
 
 
 class ViewerPage(QWidget):
@@ -22,15 +31,18 @@ class ViewerPage(QWidget):
 
     pointed = Signal(object)
 
-    def __init__(self, desk: Desk) -> None:
+    def __init__(self, desk: Desk, settings: Settings, hangings: Hangings) -> None:
         super().__init__()
         self._desk = desk
+        self._settings = settings
         self.canvas = Canvas()
+        self.viewports = Viewports(desk, self.canvas, settings, hangings)
+        self.cine = Cine(desk, settings)
         self.strip = SliceStrip()
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(0)
-        layout.addWidget(self.canvas, 1)
+        layout.addWidget(self.viewports, 1)
         layout.addWidget(self.strip)
         # Several signals often come at once (a result, its effect on the selection): draw once for all.
         self._redraw = QTimer(self, singleShot=True, interval=0)
@@ -51,6 +63,7 @@ class ViewerPage(QWidget):
             engine.point_changed,
             engine.answers_changed,
             engine.model_changed,
+            display.measures.changed,
         ):
             signal.connect(self._redraw.start)
         # At once: a gesture that ends before the next event must not act on the slice before.
@@ -67,6 +80,7 @@ class ViewerPage(QWidget):
         canvas.box_activated.connect(self._activated)
         canvas.window_changed.connect(self._windowed)
         canvas.scrolled.connect(session.step)
+        canvas.line_drawn.connect(self._measured)
         canvas.pointed.connect(self.pointed)
         self.strip.picked.connect(self._picked)
 
@@ -77,7 +91,22 @@ class ViewerPage(QWidget):
         self.strip.set_marks(strip_marks(self._desk), place.index if place else 0)
 
     def _show_slice(self) -> None:
-        self.canvas.set_scene(build_scene(self._desk))
+        self.canvas.set_scene(self.viewports.decorated(build_scene(self._desk)))
+
+    def toggle_smooth(self) -> None:
+        """Smooth enlarged pixels, or show each as a plain square; now and next time."""
+        try:
+            self._settings.set("view.smooth", not self._settings.flag("view.smooth"))
+        except OSError:
+            self._desk.session.said.emit("warning", "The setting cannot be kept: disk?")
+        self._desk.display.set_options(view_options(self._settings))
+
+    def _measured(self, line: Line) -> None:
+        measures, key = self._desk.display.measures, self._desk.session.current_slice_key
+        if self.canvas.tool() is Tool.ANGLE:
+            measures.add_angle(key, line)
+        else:
+            measures.add_distance(key, line)
 
     def _picked(self, index: int) -> None:
         place = self._desk.session.place
@@ -103,5 +132,5 @@ class ViewerPage(QWidget):
 
     def _windowed(self, center: float, width: float, _finished: bool) -> None:
         current = self._desk.display.window
-        function = current.function if current else "LINEAR_EXACT"
-        self._desk.display.set_window(Window(center, width, "", function))
+        if current is not None:  # its function or table stays
+            self._desk.display.set_window(replace(current, center=center, width=width, name=""))

@@ -36,7 +36,8 @@ TOOLBAR = (
     ("tool-select", "tool-box", "delete", "undo", "redo"),
     ("previous-prediction", "next-prediction", "accept", "reject"),
     ("layer-predictions", "layer-proposals", "detect-slice", "detect-series"),
-    ("fit", "invert"),
+    ("fit", "invert", "tool-distance", "tool-angle", "cine"),
+    ("layout-1x1", "layout-1x2", "layout-2x2", "linked"),
     ("sign-off", "export", "train"),
 )
 CORNER_MODES = (CornerMode.ALL, CornerMode.MINIMAL, CornerMode.NONE)
@@ -88,6 +89,8 @@ class MainWindow(QMainWindow):
             desk.session.catalog_changed,
             desk.engine.point_changed,
             desk.display.window_changed,
+            page.viewports.changed,
+            page.cine.changed,
         ):
             signal.connect(self.refresh_actions)
         desk.session.annotations_changed.connect(lambda _keys: self.refresh_actions())
@@ -192,6 +195,7 @@ class MainWindow(QMainWindow):
                 parent = menus[path]
             assert parent is not None
             parent.addAction(self.actions_by_id[command.id])
+        menus["/View/Window"].aboutToShow.connect(self.name_presets)
 
     def _build_toolbar(self) -> QToolBar:
         bar = QToolBar("Tools")
@@ -204,6 +208,14 @@ class MainWindow(QMainWindow):
                 bar.addAction(self.actions_by_id[command_id])
         self.addToolBar(bar)
         return bar
+
+    def name_presets(self) -> None:
+        """Name the window presets after what they are on the slice in view; asked when their menu opens."""
+        rows = self._desk.display.preset_names()
+        for number in range(1, 10):
+            action = self.actions_by_id[f"preset-{number}"]
+            action.setText(rows[number - 1] if number <= len(rows) else f"Window {number}")
+            action.setVisible(number <= len(rows) or not rows)
 
     def refresh_actions(self) -> None:
         """Enable, check and name the actions as things stand."""
@@ -275,6 +287,7 @@ class MainWindow(QMainWindow):
 
     def use_tool(self, name: str) -> None:
         """Put a tool in the hand."""
+        self._desk.display.measures.stop_waiting()
         self.page.canvas.set_tool(Tool(name))
         self.refresh_actions()
 

@@ -116,6 +116,8 @@ def _warnings(top: Dataset) -> tuple[str, ...]:
     notes = []
     if text(top, "LossyImageCompression") == "01":
         notes.append("lossy compressed")
+    if text(top, "ImageType").partition("\\")[0] == "DERIVED":
+        notes.append("derived: not the scanner's own pixels")
     if text(top, "BurnedInAnnotation") == "YES":
         notes.append("annotation burned into the pixels")
     return tuple(notes)

@@ -113,7 +113,8 @@ def _name(row: Row) -> str:
 
 
 def _text(row: Row, column: int) -> str:
-    title = f"{_name(row)}\n{row.series.study_label}".rstrip()
+    below = " · ".join(text for text in (row.series.modality, row.series.study_label) if text)
+    title = f"{_name(row)}\n{below}".rstrip()
     return (title, _state(row), str(len(row.series.slices)))[column]
 
 

@@ -100,14 +100,14 @@ def test_row_98_no_profile_conflicts_or_forgets(profile: object) -> None:
 
 def test_row_98_the_held_key_can_be_another(hands: Hands, phantom_folder: Path) -> None:
     hands.open(phantom_folder)
-    hands.window.keymap.bind("hide-boxes", ["T"])
+    hands.window.keymap.bind("hide-boxes", ["F9"])
     hands.canvas.setFocus()
     QTest.keyPress(hands.canvas, Qt.Key.Key_H)
     assert not hands.canvas.boxes_hidden()
     QTest.keyRelease(hands.canvas, Qt.Key.Key_H)
-    QTest.keyPress(hands.canvas, Qt.Key.Key_T)
+    QTest.keyPress(hands.canvas, Qt.Key.Key_F9)
     assert hands.canvas.boxes_hidden()
-    QTest.keyRelease(hands.canvas, Qt.Key.Key_T)
+    QTest.keyRelease(hands.canvas, Qt.Key.Key_F9)
     assert not hands.canvas.boxes_hidden()
 
 
