@@ -20,6 +20,7 @@ from gui.dialogs.key_editor import KeyEditor
 from gui.dialogs.lists import key_sheet, skipped_files
 from gui.dialogs.models import ModelsDialog, told
 from gui.dialogs.palette import Palette
+from gui.dialogs.tags import TagsDialog
 from gui.panels.box_fields import BoxFields
 from gui.retraining import Retraining
 from gui.runner import JobRunner
@@ -49,6 +50,7 @@ class DialogDesk:
             "export": lambda: ExportDialog(desk, runner, cache, window),
             "import": lambda: ImportDialog(desk, runner, window),
             "skipped": lambda: skipped_files(desk.session.skipped, window),
+            "tags": lambda: window.findChild(TagsDialog) or TagsDialog(desk, runner, window),
             "models": lambda: ModelsDialog(desk, self.use_model, window),
             "training": self._training_view,
             "keys": lambda: key_sheet(window.keymap, window),

@@ -89,7 +89,7 @@ def _kinds(values: Sequence[Value]) -> Names:
     common = set.intersection(*(set(w) for w in words.values()))
     names = {}
     for value, own in words.items():
-        differing = [_KINDS.get(w, w.lower()) for w in own if w not in common and w]
+        differing = [_KINDS.get(w, w.lower().replace("_", " ")) for w in own if w not in common and w]
         names[value] = " ".join(dict.fromkeys(differing)) or "plain"
     return names
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from gui.command_rows.running import layer
+from gui.command_rows.running import dialog, layer
 from gui.commands import Command
 
 
@@ -114,6 +114,15 @@ ROWS: tuple[Command, ...] = (
         lambda c: c.window.cycle_corners(),
         ("Space",),
         help="All, minimal, none.",
+    ),
+    Command(
+        "tags",
+        "Tags…",
+        "View",
+        dialog("tags"),
+        ("F8",),
+        help="What the file of the slice in view says: every DICOM tag, to search in; follows the slice.",
+        needs="slice",
     ),
     Command(
         "theme",

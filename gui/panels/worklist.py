@@ -180,6 +180,8 @@ class WorklistPanel(QWidget):
         table = plain_table(self._proxy, "Worklist", row_height=THUMBNAIL + 6, widths=(0, 78, 48))
         table.setObjectName("worklist-table")
         table.setSortingEnabled(True)
+        # The end of a name tells the stacks of one series apart.
+        table.setTextElideMode(Qt.TextElideMode.ElideMiddle)
         table.sortByColumn(-1, Qt.SortOrder.AscendingOrder)
         table.setIconSize(QSize(THUMBNAIL, THUMBNAIL))
         # Not currentRowChanged: a filter that takes the row in view out would carry the reader elsewhere.
