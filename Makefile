@@ -6,7 +6,7 @@ STAMP := $(VENV)/.installed
 DATA ?=
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: run test bench model ranking screenshots docs clean
+.PHONY: run test fuzz bench model ranking screenshots docs clean
 
 run: $(STAMP) ## set up, then open the application (DATA=path opens that, else the demo study)
 	@$(PY) -m core.system
@@ -25,6 +25,9 @@ $(STAMP): pyproject.toml
 	@echo "Installing Overread and what it needs (minutes the first time: PyTorch is large) ..." >&2
 	@$(PY) -m pip install -qq --editable '.[dev]' || { echo "Installation failed; pip names the package above. Try again when it is reachable." >&2; exit 1; }
 	@touch $@
+
+fuzz: $(STAMP) ## open 100,000 damaged DICOM files as the application does (DATA=folder: damage those too)
+	$(PY) -m tests.core.imaging.dicom_fuzz $(if $(DATA),"$(DATA)")
 
 bench: $(STAMP) ## measure; results go to benchmarks/results
 	QT_QPA_PLATFORM=offscreen $(PY) -m benchmarks

@@ -20,7 +20,7 @@ from core.imaging.dicom_pixels import check_decoder, stored_values
 from core.imaging.dicom_values import rescaled
 from core.model import SliceRef
 
-_WHAT = "DICOM"
+_HEADER, _PIXELS = "DICOM header", "DICOM pixel data"
 
 
 class DicomReader:
@@ -38,7 +38,7 @@ class DicomReader:
         self._path = path
         check_regular(path)
         try:
-            with file_boundary(path, _WHAT), dicom_stream(path) as stream:
+            with file_boundary(path, _HEADER), dicom_stream(path) as stream:
                 self._opened = open_dicom(path, stream, _size(stream), bare=bare)
                 check_decoder(path, self._opened.syntax)
                 self._frames = frames_of(self._opened)
@@ -62,7 +62,7 @@ class DicomReader:
             IndexError: There is no such frame.
         """
         frame = self._frames[index]
-        with file_boundary(self._path, _WHAT), dicom_stream(self._path) as stream:
+        with file_boundary(self._path, _PIXELS), dicom_stream(self._path) as stream:
             stored = stored_values(self._path, stream, self._opened, index)
             pixels = luma(stored) if stored.ndim == 3 else rescaled(stored, frame)
         return finite(self._path, pixels)
@@ -76,7 +76,7 @@ class DicomReader:
         """
         if not self._slices[index].colour:
             return None
-        with file_boundary(self._path, _WHAT), dicom_stream(self._path) as stream:
+        with file_boundary(self._path, _PIXELS), dicom_stream(self._path) as stream:
             return stored_values(self._path, stream, self._opened, index)
 
 

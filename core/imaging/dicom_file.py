@@ -141,7 +141,8 @@ def open_dicom(path: Path, stream: BinaryIO, size: int, *, bare: bool) -> OpenDi
     has_pixels = place is not None and "Rows" in dataset and "Columns" in dataset
     refuse_other_object(path, dataset, sop_class, has_pixels=has_pixels)
     if place is None or not has_pixels:
-        raise UnreadableFile(path, "DICOM without pixel data")
+        cut = " (cut short, or damaged before it)" if "Rows" in dataset else ""
+        raise UnreadableFile(path, f"DICOM without pixel data{cut}")
     notes = ["ACR-NEMA file, older than DICOM"] if acr_nema else []
     notes += ["an element of unknown kind was left out"] if skipped else []
     syntax = dataset.file_meta.get("TransferSyntaxUID")

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import Any
 
-import numpy as np
 from numpy.typing import NDArray
 
 from core.imaging.geometry import Letters
@@ -84,8 +84,9 @@ class SliceScene:
     """Everything on the canvas.
 
     Attributes:
-        pixels: (rows, columns), rescaled values, never windowed; None while it is loading. Never
-            written to after it was handed over: the canvas caches by the array's identity.
+        pixels: (rows, columns), rescaled values, or (rows, columns, 3) in colour, never windowed; None while
+            it is loading. Never written to after it was handed over: the canvas caches by the array's
+            identity.
         window: Grey-level window.
         inverted: Whether grey levels are inverted after the window.
         spacing: (row, column) in mm, or None where unknown: then no scale bar, square pixels.
@@ -106,7 +107,7 @@ class SliceScene:
         references: Where the slices of other viewports cut this one.
     """
 
-    pixels: NDArray[np.float32] | None = field(default=None, compare=False)
+    pixels: NDArray[Any] | None = field(default=None, compare=False)
     window: Window = _UNIT_WINDOW
     inverted: bool = False
     spacing: tuple[float, float] | None = None
