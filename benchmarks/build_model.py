@@ -1,7 +1,7 @@
 """Train the bundled model anew: `make model`, about 70 minutes on two cores.
 
 Trains on cheng/train without four of its blocks (of each class, and next to no other block of train) and on
-all of progression, seen twice an epoch; the four blocks choose the best weights. Then measures and writes
+all of progression; the four blocks choose the best weights. Then measures and writes
 resources/models/overread-1.safetensors with its card.
 
     python -m benchmarks.build_model [--data DIR] [--minutes 70] [--work DIR] [--finish-only]
@@ -73,7 +73,7 @@ def main() -> None:
     options = parser.parse_args()
     if not options.finish_only:
         every = cheng(options.data, "train")
-        config = TrainConfig(budget_minutes=options.minutes, repeat=(1, 2), name=NAME)
+        config = TrainConfig(budget_minutes=options.minutes, name=NAME)
         train(
             [by_groups(every, HELD_BLOCKS, name="cheng/train", inside=False), progression(options.data)],
             config,

@@ -439,11 +439,20 @@ class Detection:
 
 @dataclass(frozen=True, slots=True)
 class LabelledBox:
-    """A true box of a dataset, and what a reader said of it beside its class."""
+    """A true box of a dataset, and what is known beside its class.
+
+    Attributes:
+        box: Where.
+        label_id: What.
+        attributes: What a reader said of it.
+        outlines: Polygons around the lesion where the data set has them, each (x1, y1, x2, y2, …) in pixels
+            of the slice, corner convention.
+    """
 
     box: Box
     label_id: int
     attributes: Attributes = ()
+    outlines: tuple[tuple[float, ...], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

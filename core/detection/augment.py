@@ -54,6 +54,12 @@ class Change:
         half = np.sqrt((((unit[:, 2:] - unit[:, :2]) / 2.0) ** 2) @ (back**2).T)
         return (np.concatenate([center - half, center + half], axis=1) + 1.0) * size / 2.0
 
+    def carried(self, points: NDArray[np.float64], size: float) -> NDArray[np.float64]:
+        """(P, 2) points carried along."""
+        unit = points * 2.0 / size - 1.0
+        moved = (unit - np.array(self.offset)) @ np.linalg.inv(self.matrix()).T
+        return np.asarray((moved + 1.0) * size / 2.0)
+
 
 def draw_change(rng: np.random.Generator) -> Change:
     """A random change."""

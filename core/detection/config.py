@@ -66,7 +66,7 @@ class TrainConfig:
     regions: int = 96
     transplants: float = 0.5
     learning_rate: float = 1e-3
-    weight_decay: float = 0.02
+    weight_decay: float = 0.3
     valid_share: float = 0.15
     repeat: tuple[int, ...] = ()
     proposer: str = DEFAULT_PROPOSER

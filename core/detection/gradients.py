@@ -55,15 +55,19 @@ class Gradients:
     def __exit__(self, *_: object) -> None:
         self._pool.shutdown()
 
-    def compute(self, batch: Batch) -> tuple[float, ...]:
+    def compute(self, batch: Batch, seed: int = 0) -> tuple[float, ...]:
         """Put the gradients of a batch into the parameters; gives the parts of its loss.
+
+        Args:
+            batch: The slices.
+            seed: Of the values that the network drops.
 
         Raises:
             TrainingError: Not even one slice at a time fits into memory.
         """
         while True:
             try:
-                return self._in_pieces(batch)
+                return self._in_pieces(batch, seed)
             except (MemoryError, RuntimeError) as error:
                 if not _is_out_of_memory(error):
                     raise
@@ -78,11 +82,11 @@ class Gradients:
             else:
                 self._pieces = min(2 * self._pieces, len(batch[1]))
 
-    def _in_pieces(self, batch: Batch) -> tuple[float, ...]:
+    def _in_pieces(self, batch: Batch, seed: int) -> tuple[float, ...]:
         for twin in self._twins:
             twin.train()
         pieces = _cut(batch, min(self._pieces, len(batch[1])))
-        jobs = [(self._twins[i % PARTS], piece, len(batch[1])) for i, piece in enumerate(pieces)]
+        jobs = [(self._twins[i % PARTS], piece, len(batch[1]), seed + i) for i, piece in enumerate(pieces)]
         if self._at_once == 1:
             done = [self._one(*job) for job in jobs]
         else:
@@ -95,8 +99,9 @@ class Gradients:
         return tuple(sum(values) for values in zip(*(losses for losses, _ in done), strict=True))
 
     def _one(
-        self, network: Network, piece: Batch, whole: int
+        self, network: Network, piece: Batch, whole: int, seed: int
     ) -> tuple[list[float], tuple[Tensor | None, ...]]:
+        network.seed = seed
         losses = [part * (len(piece[1]) / whole) for part in self._loss(network, piece)]
         total = torch.stack(losses).sum()
         gradients = torch.autograd.grad(total, self._parameters, allow_unused=True)

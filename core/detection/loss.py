@@ -13,7 +13,7 @@ from core.detection.lesion_map import lesion_loss
 from core.detection.network import STRIDE, Network
 from core.detection.sampling import Targets, Truth, assign
 
-_LESION_SHARE = 0.5
+_LESION_SHARE = 1.0
 
 
 def batch_loss(

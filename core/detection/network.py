@@ -21,6 +21,9 @@ ARCHITECTURES = ("fast-rcnn", "rcnn")
 STRIDE = 8
 # The head sees a quarter of the region's side beyond each edge: an edge is known by both of its sides.
 _MARGIN = 0.25
+# Share of what the head knows of a region that is dropped at each of its layers while training: channels of
+# the map, then hidden values. A head this wide learns patients by heart.
+_DROPPED = 0.2
 # A network that has seen nothing expects about one cell in twenty to lie in a lesion.
 _BACKGROUND_BIAS = 3.0
 
@@ -85,6 +88,8 @@ class Network(nn.Module):
     trunk: ResNet
     # How many regions are judged before a cancel is looked for.
     portion = 1024
+    # Of the values dropped in training. Not torch's own source of chance: threads would share it.
+    seed = 0
 
     def embed(self, images: Tensor) -> Embedding:
         """What is computed once per slice, of (N, 1, S, S) normalised pixels."""
@@ -164,9 +169,20 @@ class FastRcnn(Network):
         sizes = torch.tensor([len(r) for r in regions], device=pooled.device)
         whole = embedding.context.repeat_interleave(sizes, dim=0)
         place = _place(torch.cat(list(regions)), self.spec.image_size).to(pooled.dtype)
+        chance = torch.Generator(pooled.device).manual_seed(self.seed)
+        pooled = self._partly(pooled, (len(pooled), 1, pooled.shape[2]), chance)
         hidden = functional.relu(self.fc1(pooled.flatten(1)) + whole + self.place(place))
+        hidden = self._partly(hidden, tuple(hidden.shape), chance)
         hidden = functional.relu(self.fc2(hidden))
+        hidden = self._partly(hidden, tuple(hidden.shape), chance)
         return self.score(hidden), self.regress(hidden).unflatten(1, (self.spec.classes, 4))
+
+    def _partly(self, values: Tensor, shape: tuple[int, ...], chance: torch.Generator) -> Tensor:
+        """In training, values with a random share dropped, the rest scaled up (Srivastava et al. 2014)."""
+        if not self.training:
+            return values
+        kept = torch.rand(shape, generator=chance, device=values.device) >= _DROPPED
+        return values * (kept / (1.0 - _DROPPED)).to(values.dtype)
 
 
 def widened(regions: Tensor, share: float) -> Tensor:

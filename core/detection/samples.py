@@ -137,12 +137,19 @@ def _sample(
     labelled: LabelledSlice, working: WorkingSlice, source: int, dataset: Dataset, classes: Sequence[str]
 ) -> Sample:
     known = [(b.box, _class_of(b.label_id, dataset, classes)) for b in labelled.boxes]
+    outlines = [
+        tuple(np.array(line).reshape(-1, 2) * working.scale for line in b.outlines) for b in labelled.boxes
+    ]
     scaled = bx.to_array(box for box, _ in known) * working.scale
     labels = np.array([label for _, label in known], dtype=np.int64)
     # A class that the model does not learn is no background either.
     learnt = ((scaled[:, 2:] - scaled[:, :2]) >= _LEAST_SIDE).all(axis=1) & (labels > 0)
     truth = Truth(
-        scaled[learnt], labels[learnt], scaled[~learnt], bx.to_array(labelled.hard_negatives) * working.scale
+        scaled[learnt],
+        labels[learnt],
+        scaled[~learnt],
+        bx.to_array(labelled.hard_negatives) * working.scale,
+        tuple(outlines[int(i)] for i in np.flatnonzero(learnt)) if any(outlines) else (),
     )
     kept = tuple((box, label) for box, label in known if label > 0)
     return Sample(working, truth, kept, source)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -22,6 +22,10 @@ _JITTERED = 24
 _SAME = 0.999
 
 
+Points = NDArray[np.float64]
+"""(P, 2) x and y in working pixels."""
+
+
 @dataclass(frozen=True, slots=True)
 class Truth:
     """What is known of one slice, in working pixels.
@@ -31,15 +35,29 @@ class Truth:
         labels: (T,) classes 1 … K.
         ignored: (I, 4) true boxes too small to learn from; regions on them are neither right nor wrong.
         hard: (H, 4) boxes a reader rejected.
+        outlines: Per box the polygons around the lesion; none where only the box is known. Empty where that
+            is so of all boxes.
     """
 
     boxes: bx.Boxes
     labels: NDArray[np.int64]
     ignored: bx.Boxes
     hard: bx.Boxes
+    outlines: tuple[tuple[Points, ...], ...] = ()
 
-    def moved(self, move: Callable[[bx.Boxes], bx.Boxes], size: float) -> Truth:
-        """The truth after a change of the image; a box that left it by more than half is ignored."""
+    def moved(
+        self,
+        move: Callable[[bx.Boxes], bx.Boxes],
+        size: float,
+        carry: Callable[[Points], Points] | None = None,
+    ) -> Truth:
+        """The truth after a change of the image; a box that left it by more than half is ignored.
+
+        Args:
+            move: Moves boxes.
+            size: Side of the image.
+            carry: Moves points; None forgets the outlines.
+        """
         placed = move(self.boxes)
         inside = bx.clip(placed, size, size)
         seen = bx.area(inside) >= 0.5 * bx.area(placed)
@@ -48,7 +66,17 @@ class Truth:
             self.labels[seen],
             np.concatenate([inside[~seen], bx.clip(move(self.ignored), size, size)]),
             bx.clip(move(self.hard), size, size),
+            _carried(self.outlines, seen, carry) if carry is not None else (),
         )
+
+
+def _carried(
+    outlines: Sequence[tuple[Points, ...]], seen: NDArray[np.bool_], carry: Callable[[Points], Points]
+) -> tuple[tuple[Points, ...], ...]:
+    """The outlines of the boxes that are still seen, moved along."""
+    if not outlines:
+        return ()
+    return tuple(tuple(carry(p) for p in outlines[int(i)]) for i in np.flatnonzero(seen))
 
 
 def sample_regions(

@@ -256,7 +256,8 @@ class Trainer:
         for group in self._optimizer.param_groups:
             group["lr"] = rate
         grafted = [means.transplants.apply(sample, rng) for sample in samples]
-        parts = means.gradients.compute(make_batch(grafted, config.regions, rng))
+        batch = make_batch(grafted, config.regions, rng)
+        parts = means.gradients.compute(batch, int(rng.integers(1 << 62)))
         value = sum(parts)
         if not math.isfinite(value):
             raise TrainingDiverged(
@@ -342,7 +343,7 @@ def make_batch(samples: Sequence[Sample], count: int, rng: np.random.Generator) 
     changes = [draw_change(rng) for _ in samples]
     regions, truths = [], []
     for sample, change in zip(samples, changes, strict=True):
-        truth = sample.truth.moved(partial(change.moved, size=size), size)
+        truth = sample.truth.moved(partial(change.moved, size=size), size, partial(change.carried, size=size))
         proposals = change.moved(sample.working.proposals, size)
         drawn = sample_regions(rng, truth, proposals, count, size)
         regions.append(torch.from_numpy(drawn))

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from core import boxes as bx
 from core.detection.samples import Sample
-from core.detection.sampling import Truth
+from core.detection.sampling import Points, Truth
 
 Grey = NDArray[np.float32]
 
@@ -109,11 +109,14 @@ def _planted(sample: Sample, own: _Head, donor: Sample, head: _Head, rng: np.ran
         image=grown.astype(np.float16),
         proposals=np.concatenate([sample.working.proposals, near]),
     )
+    own_outlines = truth.outlines or ((),) * len(truth.boxes)
+    given = donor.truth.outlines[chosen] if donor.truth.outlines else ()
     more = Truth(
         np.concatenate([truth.boxes, placed[None]]),
         np.concatenate([truth.labels, donor.truth.labels[chosen : chosen + 1]]),
         truth.ignored,
         truth.hard,
+        (*own_outlines, tuple(line * scale + shift for line in given)),
     )
     return replace(sample, working=working, truth=more)
 
@@ -187,9 +190,14 @@ def _mirrored(sample: Sample) -> Sample:
     def flip(boxes: bx.Boxes) -> bx.Boxes:
         return np.stack([size - boxes[:, 2], boxes[:, 1], size - boxes[:, 0], boxes[:, 3]], axis=1)
 
+    def turn(line: Points) -> Points:
+        return np.stack([size - line[:, 0], line[:, 1]], axis=1)
+
     image = np.ascontiguousarray(sample.working.image[:, ::-1])
     working = replace(sample.working, image=image, proposals=flip(sample.working.proposals))
-    return replace(sample, working=working, truth=replace(sample.truth, boxes=flip(sample.truth.boxes)))
+    outlines = tuple(tuple(turn(line) for line in lines) for lines in sample.truth.outlines)
+    truth = replace(sample.truth, boxes=flip(sample.truth.boxes), outlines=outlines)
+    return replace(sample, working=working, truth=truth)
 
 
 def _head(image: Grey) -> _Head:

@@ -138,9 +138,28 @@ def _boxes(
             continue
         boxes[number] = (
             *boxes.get(number, ()),
-            RawBox(x, y, x + w, y + h, name, told_attributes(row.get("attributes"))),
+            RawBox(
+                x,
+                y,
+                x + w,
+                y + h,
+                name,
+                told_attributes(row.get("attributes")),
+                _outlines(row.get("segmentation")),
+            ),
         )
     return boxes, bad
+
+
+def _outlines(told: object) -> tuple[tuple[float, ...], ...]:
+    """COCO's polygons; run-length masks and what is no polygon are passed over: the box stands without."""
+    polygons = []
+    for line in told if isinstance(told, list) else ():
+        if not isinstance(line, list) or len(line) < 6 or len(line) % 2:
+            continue
+        if all(isinstance(v, int | float) and math.isfinite(v) for v in line):
+            polygons.append(tuple(float(v) for v in line))
+    return tuple(polygons)
 
 
 def _record(image: dict[str, Any], boxes: tuple[RawBox, ...], finder: _Finder) -> Record | None:

@@ -178,7 +178,9 @@ def _dataset(labels: LabelFile) -> Dataset:
         group, kind = _group(record, ref, labels)
         kinds.append(kind)
         found = placed_boxes(record, ref.columns, ref.rows)
-        boxes = tuple(LabelledBox(box, _id(schema, raw.name), raw.attributes) for box, raw in found)
+        boxes = tuple(
+            LabelledBox(box, _id(schema, raw.name), raw.attributes, raw.outlines) for box, raw in found
+        )
         negatives = hard_negative_boxes(record, ref.columns, ref.rows)
         slices.append(LabelledSlice(ref, boxes, group, negatives))
     grouped_by, group_notes = _grouping(kinds)

@@ -29,6 +29,7 @@ class RawBox:
     y2: float
     name: str = ""
     attributes: Attributes = ()
+    outlines: tuple[tuple[float, ...], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -42,12 +42,13 @@ def test_parts_together_have_the_gradient_of_the_mean_over_parts() -> None:
         half = slice(part * 2, part * 2 + 2)
         alone = _network().train()
         alone.zero_grad()
+        alone.seed = 7 + part
         losses = _loss(alone, (batch[0][half], batch[1][half], batch[2][half]))
         torch.autograd.backward(torch.stack(losses).sum() / PARTS)
         found = _gradients(alone)
         expected = [a + b for a, b in zip(expected, found, strict=True)] if expected else found
     with Gradients(network, _loss) as gradients:
-        gradients.compute(batch)
+        gradients.compute(batch, 7)
     for ours, theirs in zip(_gradients(network), expected, strict=True):
         torch.testing.assert_close(ours, theirs, rtol=1e-3, atol=1e-5)
 
@@ -62,6 +63,14 @@ def test_equal_batches_give_equal_numbers() -> None:
     assert runs[0][0] == runs[1][0]
     assert all(torch.equal(a, b) for a, b in zip(runs[0][1], runs[1][1], strict=True))
     assert all(torch.equal(a, b) for a, b in zip(runs[0][2], runs[1][2], strict=True))
+
+
+def test_what_is_dropped_depends_on_the_seed() -> None:
+    losses = []
+    for seed in (1, 1, 2):
+        with Gradients(_network(), _loss) as gradients:
+            losses.append(gradients.compute(_batch(), seed))
+    assert losses[0] == losses[1] != losses[2]
 
 
 def test_norms_remember_all_parts() -> None:

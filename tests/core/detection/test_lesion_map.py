@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import torch
 
@@ -27,6 +29,23 @@ def test_cells_whose_middle_lies_in_the_ellipse_have_its_class() -> None:
 
 def test_a_tiny_lesion_still_has_a_cell() -> None:
     assert (cell_labels(_truth([[18.0, 18, 21, 21]], [1]), (8, 8), 8) == 1).sum() == 1
+
+
+def test_cells_whose_middle_lies_in_the_outline_have_its_class() -> None:
+    """A triangle over a box of 4 × 4 cells: the middles below its diagonal."""
+    triangle = np.array([[8.0, 8], [8.0, 40], [40.0, 40]])
+    known = replace(_truth([[8.0, 8, 40, 40], [48, 48, 64, 64]], [2, 1]), outlines=((triangle,), ()))
+    labels = cell_labels(known, (8, 8), 8)
+    rows = [[2, 0, 0, 0], [2, 2, 0, 0], [2, 2, 2, 0], [2, 2, 2, 2]]
+    assert labels[1:5, 1:5].tolist() == rows
+    assert (labels == 2).sum() == 10
+    assert (labels == 1).sum() == 4, "the other box, of which no outline is known, has its ellipse"
+
+
+def test_an_outline_without_a_cell_falls_back_on_its_box() -> None:
+    sliver = np.array([[18.0, 18], [21.0, 18], [21.0, 19]])
+    known = replace(_truth([[18.0, 18, 21, 21]], [1]), outlines=((sliver,),))
+    assert (cell_labels(known, (8, 8), 8) == 1).sum() == 1
 
 
 def test_boxes_that_do_not_count_are_marked() -> None:

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -134,6 +136,27 @@ def test_a_turned_ellipse_stays_in_its_box(seed: int, angle: float) -> None:
     rows, columns = np.nonzero(moved > 0.5)
     seen = np.array([[columns.min(), rows.min(), columns.max() + 1.0, rows.max() + 1.0]])
     np.testing.assert_allclose(seen, box, atol=1.6)
+
+
+@given(st.integers(0, 2**32 - 1))
+def test_an_outline_moves_with_its_box(seed: int) -> None:
+    """The corners of an upright box are where the moved corners are; a turn keeps the ellipse's box."""
+    rng = np.random.default_rng(seed)
+    change = draw_change(rng)
+    angles = np.linspace(0.0, 2.0 * np.pi, 400)
+    ring = np.stack([36.0 + 11.0 * np.cos(angles), 30.0 + 6.0 * np.sin(angles)], axis=1)
+    box = np.array([[25.0, 24.0, 47.0, 36.0]])
+    moved = change.carried(ring, _SIZE)
+    around = np.concatenate([moved.min(axis=0), moved.max(axis=0)])[None]
+    np.testing.assert_allclose(around, change.moved(box, _SIZE), atol=0.02)
+
+
+def test_outlines_stay_with_the_boxes_that_are_seen() -> None:
+    lines = tuple((np.full((3, 2), float(i)),) for i in range(2))
+    truth = replace(_truth([[0, 0, 10, 10], [30, 30, 40, 40]], [1, 2]), outlines=lines)
+    step = np.array([8.0, 0.0])
+    moved = truth.moved(lambda b: b - np.tile(step, 2), _SIZE, lambda p: p - step)
+    assert [line[0].tolist() for line in moved.outlines] == [[[-7.0, 1.0]] * 3]
 
 
 def test_shading_is_smooth_and_leaves_black_black() -> None:
