@@ -40,7 +40,7 @@ _MODULE = "tests.core.imaging.dicom_fuzz"
 _ROOT = Path(__file__).resolve().parents[3]
 _MOST_DEATHS = 20  # then something is wrong with all of them
 _MOST_SEED_BYTES = 60_000
-_SECRETS = ("CompressedSamples", "Anonymi", "Lestrade", "SECRET")  # of patients in the files that are damaged
+_SECRETS = ("CompressedSamples", "Lestrade", "SECRET", "FUZZ")  # of patients in the files that are damaged
 _NUMBERS = (
     0, 1, 2, 3, 0x7F, 0x80, 0xFF, 0x100, 0x7FFF, 0x8000, 0xFFFF, 0x10000, 0x7FFFFFFF, 0xFFFFFFFE, 0xFFFFFFFF,
 )  # fmt: skip
@@ -278,7 +278,7 @@ def _open_one(path: Path, index: int, report: Report, reasons: Counter[str]) -> 
     report.slowest = max(report.slowest, took)
     ended = "crashed on" in reason or "was stopped" in reason
     report.decoder_ends += ended
-    if took > WAIT_S * _busyness():
+    if took > WAIT_S * busyness():
         report.waits.append((index, took))
     if reason:
         reasons["".join("#" if c.isdigit() else c for c in reason)[:80]] += 1
@@ -286,7 +286,7 @@ def _open_one(path: Path, index: int, report: Report, reasons: Counter[str]) -> 
         report.worker_bytes = max([report.worker_bytes, *map(_peak, pool.pids())])
 
 
-def _busyness() -> float:
+def busyness() -> float:
     """How many times longer things take here because others use the processors too."""
     load = os.getloadavg()[0] if hasattr(os, "getloadavg") else 1.0
     return max(1.0, load / (os.cpu_count() or 1))
