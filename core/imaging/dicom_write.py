@@ -1,8 +1,9 @@
-"""Writes the phantom as a valid MR series (MR Image Storage, Explicit VR Little Endian)."""
+"""Writes the phantom as DICOM: classic or enhanced MR, any transfer syntax, several echoes, gaps."""
 
 from __future__ import annotations
 
 import uuid
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -10,13 +11,24 @@ import pydicom
 from pydicom.dataset import FileDataset, FileMetaDataset
 from pydicom.uid import UID, ExplicitVRLittleEndian, MRImageStorage
 
+from core.imaging.dicom_encode import encode_pixels
 from core.imaging.phantom import Phantom
+from core.imaging.phantom_cuts import at_echo, slice_position
 
 _NAMESPACE = uuid.UUID("6f1c1c35-0d0a-5c56-9d1e-0a1f3c0b7e21")
+_ECHO_MS = 3.2
 
 
-def write_phantom_dicom(phantom: Phantom, folder: Path, *, shuffled: bool = True) -> list[Path]:
-    """Write one file per slice.
+def write_phantom_dicom(
+    phantom: Phantom,
+    folder: Path,
+    *,
+    shuffled: bool = True,
+    syntax: str = ExplicitVRLittleEndian,
+    left_out: Sequence[int] = (),
+    echoes: Sequence[float] = (),
+) -> list[Path]:
+    """Write one file per slice (MR Image Storage).
 
     The same phantom gives the same UIDs and pixels. Stored values are the volume's own.
 
@@ -25,15 +37,20 @@ def write_phantom_dicom(phantom: Phantom, folder: Path, *, shuffled: bool = True
         folder: Made where it does not exist.
         shuffled: Give file names and InstanceNumbers out of slice order, as real exports do; only the
             position tells the order then.
+        syntax: Transfer syntax, one of `dicom_encode.SYNTAXES`.
+        left_out: Slices that are not written: gaps.
+        echoes: Echo times in ms, all in one series; the phantom's own echo where there are none.
 
     Returns:
-        The files in slice order, lowest first.
+        The files in slice order, lowest first; echo by echo.
 
     Raises:
         OSError: The folder cannot be written.
+        ValueError: The transfer syntax cannot be written.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    count = len(phantom.volume)
+    indices = [i for i in range(len(phantom.volume)) if i not in left_out]
+    count = len(indices) * max(len(echoes), 1)
     numbers = np.arange(count)
     names = np.arange(count)
     if shuffled:
@@ -41,27 +58,68 @@ def write_phantom_dicom(phantom: Phantom, folder: Path, *, shuffled: bool = True
         rng.shuffle(numbers)
         rng.shuffle(names)
     paths = [folder / f"IM{int(name):04d}.dcm" for name in names]
-    for index, path in enumerate(paths):
-        dataset = _dataset(phantom, index, int(numbers[index]) + 1)
-        pydicom.dcmwrite(path, dataset, enforce_file_format=True)
+    at = 0
+    for echo in range(max(len(echoes), 1)):
+        shown = at_echo(phantom, echoes[echo]) if echoes else phantom
+        for index in indices:
+            kind = f"slice {index}" if not echoes else f"slice {index} echo {echo}"
+            dataset = classic_dataset(phantom, kind, int(numbers[at]) + 1, syntax)
+            _add_plane(dataset, phantom, index)
+            _add_window(dataset, shown.volume)
+            if echoes:
+                dataset.EchoTime = decimal(echoes[echo])
+                dataset.EchoNumbers = echo + 1
+            encode_pixels(dataset, [shown.volume[index].astype(np.uint16)])
+            pydicom.dcmwrite(paths[at], dataset, enforce_file_format=True)
+            at += 1
     return paths
 
 
-def _uid(phantom: Phantom, kind: str) -> UID:
-    """A UID derived from a UUID (PS3.5 B.2), the same each time for the same phantom."""
-    return UID(f"2.25.{uuid.uuid5(_NAMESPACE, f'{phantom.spec} {kind}').int}")
+def phantom_uid(phantom: Phantom, kind: str) -> UID:
+    """A UID derived from a UUID (PS3.5 B.2), the same each time for the same phantom.
+
+    Two time points differ in study, series and slices; a phantom that is cut or lies otherwise differs in
+    series and slices.
+    """
+    return UID(f"2.25.{uuid.uuid5(_NAMESPACE, f'{_identity(phantom, kind)} {kind}').int}")
 
 
-def _dataset(phantom: Phantom, index: int, number: int) -> FileDataset:
+def _identity(phantom: Phantom, kind: str) -> str:
+    # As the record printed itself when the first demos were written: their annotations hang on these UIDs.
+    spec = phantom.spec
+    names = ("size", "slices", "lesions", "seed", "noise", "bias")
+    words = f"PhantomSpec({', '.join(f'{name}={getattr(spec, name)!r}' for name in names)})"
+    if spec.growth != 1.0:
+        words += f" growth={spec.growth!r}"
+    axial = phantom.plane == "axial" and phantom.row_cosine == (1.0, 0.0, 0.0)
+    whole = phantom.volume.shape == (spec.slices, spec.size, spec.size)
+    if kind in ("study", "frame of reference") or (
+        axial and whole and phantom.column_cosine == (0.0, 1.0, 0.0)
+    ):
+        return words
+    place = (phantom.plane, phantom.volume.shape, phantom.origin, phantom.row_cosine, phantom.column_cosine)
+    return f"{words} {place}"
+
+
+def classic_dataset(phantom: Phantom, kind: str, number: int, syntax: str) -> FileDataset:
+    """A data set of the phantom's study and series, without plane and pixels.
+
+    Args:
+        phantom: The phantom.
+        kind: Of which of its instances, for the UID.
+        number: InstanceNumber.
+        syntax: Transfer syntax.
+    """
     meta = FileMetaDataset()
     meta.MediaStorageSOPClassUID = MRImageStorage
-    meta.MediaStorageSOPInstanceUID = _uid(phantom, f"slice {index}")
-    meta.TransferSyntaxUID = ExplicitVRLittleEndian
+    meta.MediaStorageSOPInstanceUID = phantom_uid(phantom, kind)
+    meta.TransferSyntaxUID = UID(syntax)
     dataset = FileDataset("", {}, file_meta=meta, preamble=b"\0" * 128)
+    dataset.SOPClassUID = MRImageStorage
+    dataset.SOPInstanceUID = meta.MediaStorageSOPInstanceUID
+    dataset.InstanceNumber = number
     _add_patient_and_study(dataset, phantom)
     _add_series(dataset, phantom)
-    _add_plane(dataset, phantom, index, number)
-    _add_pixels(dataset, phantom, index)
     return dataset
 
 
@@ -73,8 +131,8 @@ def _add_patient_and_study(dataset: FileDataset, phantom: Phantom) -> None:
     dataset.PatientSex = "O"
     dataset.PatientIdentityRemoved = "YES"
     dataset.DeidentificationMethod = "Simulated: there is no patient"
-    dataset.StudyInstanceUID = _uid(phantom, "study")
-    dataset.StudyDate = "20260101"
+    dataset.StudyInstanceUID = phantom_uid(phantom, "study")
+    dataset.StudyDate = study_date(phantom)
     dataset.StudyTime = "120000"
     dataset.StudyID = "1"
     dataset.AccessionNumber = ""
@@ -82,61 +140,62 @@ def _add_patient_and_study(dataset: FileDataset, phantom: Phantom) -> None:
     dataset.StudyDescription = "Overread phantom"
 
 
+def study_date(phantom: Phantom) -> str:
+    """1 January 2026 for a growth of 1; half a year earlier for smaller lesions, later for larger ones."""
+    growth = phantom.spec.growth
+    return "20260101" if growth == 1.0 else "20250701" if growth < 1.0 else "20260701"
+
+
 def _add_series(dataset: FileDataset, phantom: Phantom) -> None:
     dataset.Modality = "MR"
-    dataset.SeriesInstanceUID = _uid(phantom, "series")
-    dataset.SeriesNumber = 1
-    dataset.SeriesDescription = "T1 post contrast (simulated)"
+    dataset.SeriesInstanceUID = phantom_uid(phantom, "series")
+    dataset.SeriesNumber = 1 + ("axial", "coronal", "sagittal").index(phantom.plane)
+    of = "" if phantom.plane == "axial" else f" {phantom.plane}"
+    dataset.SeriesDescription = f"T1 post contrast{of} (simulated)"
     dataset.BodyPartExamined = "HEAD"
     dataset.PatientPosition = "HFS"
     dataset.Manufacturer = "Overread"
     dataset.ManufacturerModelName = "Phantom"
-    dataset.FrameOfReferenceUID = _uid(phantom, "frame of reference")
+    dataset.FrameOfReferenceUID = phantom_uid(phantom, "frame of reference")
     dataset.PositionReferenceIndicator = ""
     dataset.ScanningSequence = "GR"
     dataset.SequenceVariant = "SP"
     dataset.ScanOptions = ""
     dataset.MRAcquisitionType = "3D"
     dataset.RepetitionTime = 8.2
-    dataset.EchoTime = 3.2
+    dataset.EchoTime = _ECHO_MS
     dataset.EchoTrainLength = 1
     dataset.FlipAngle = 12
     dataset.MagneticFieldStrength = 3
     dataset.ContrastBolusAgent = "simulated"
 
 
-def _add_plane(dataset: FileDataset, phantom: Phantom, index: int, number: int) -> None:
-    x, y, z = phantom.origin
-    dataset.SOPClassUID = MRImageStorage
-    dataset.SOPInstanceUID = _uid(phantom, f"slice {index}")
+def _add_plane(dataset: FileDataset, phantom: Phantom, index: int) -> None:
     dataset.ImageType = ["DERIVED", "PRIMARY", "M", "OTHER"]
-    dataset.InstanceNumber = number
-    dataset.ContentDate = "20260101"
+    dataset.ContentDate = study_date(phantom)
     dataset.ContentTime = "120000"
-    dataset.ImagePositionPatient = [_ds(x), _ds(y), _ds(z + index * phantom.slice_spacing)]
-    dataset.ImageOrientationPatient = [1, 0, 0, 0, 1, 0]
-    dataset.PixelSpacing = [_ds(v) for v in phantom.spacing]
-    dataset.SliceThickness = _ds(phantom.slice_spacing)
-    dataset.SpacingBetweenSlices = _ds(phantom.slice_spacing)
+    dataset.ImagePositionPatient = [decimal(v) for v in slice_position(phantom, index)]
+    dataset.ImageOrientationPatient = [decimal(v) for v in (*phantom.row_cosine, *phantom.column_cosine)]
+    dataset.PixelSpacing = [decimal(v) for v in phantom.spacing]
+    dataset.SliceThickness = decimal(phantom.slice_spacing)
+    dataset.SpacingBetweenSlices = decimal(phantom.slice_spacing)
 
 
-def _add_pixels(dataset: FileDataset, phantom: Phantom, index: int) -> None:
-    _, rows, columns = phantom.volume.shape
-    low, high = (round(float(v)) for v in np.percentile(phantom.volume, (1.0, 99.7)))
-    dataset.SamplesPerPixel = 1
-    dataset.PhotometricInterpretation = "MONOCHROME2"
-    dataset.Rows = rows
-    dataset.Columns = columns
-    dataset.BitsAllocated = 16
-    dataset.BitsStored = 12
-    dataset.HighBit = 11
-    dataset.PixelRepresentation = 0
-    dataset.WindowCenter = _ds((low + high) / 2)
-    dataset.WindowWidth = _ds(max(high - low, 1))
+def phantom_window(volume: np.ndarray) -> tuple[float, float]:
+    """Centre and width that show a head well."""
+    low, high = (round(float(v)) for v in np.percentile(volume, (1.0, 99.7)))
+    return (low + high) / 2, max(high - low, 1)
+
+
+def _add_window(dataset: FileDataset, volume: np.ndarray) -> None:
+    centre, width = phantom_window(volume)
+    if dataset.file_meta.TransferSyntaxUID == "1.2.840.10008.1.2.4.50":  # 8 bits: values are divided by 16
+        centre, width = centre / 16, width / 16
+    dataset.WindowCenter = decimal(centre)
+    dataset.WindowWidth = decimal(width)
     dataset.WindowCenterWidthExplanation = "T1 post contrast"
-    dataset.PixelData = phantom.volume[index].astype("<u2").tobytes()
 
 
-def _ds(value: float) -> str:
+def decimal(value: float) -> str:
     """A decimal string of at most 16 characters (PS3.5 6.2)."""
-    return f"{value:.10g}"
+    return next(text for digits in range(15, 5, -1) if len(text := f"{value:.{digits}g}") <= 16)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import cv2
@@ -18,7 +18,7 @@ from PIL import Image
 
 from core.errors import InputError
 from core.imaging.phantom_anatomy import ENHANCED, Anatomy, Grid, Plane, WaveField, blend, cover
-from core.model import Box
+from core.model import Box, Vector
 
 FIELD_OF_VIEW_MM = 230.0
 EXTENT_MM = 108.0
@@ -40,6 +40,8 @@ class PhantomSpec:
         seed: The same spec gives the same volume.
         noise: Standard deviation of the Rician noise, in units of white matter.
         bias: Strength of the bias field: 0.25 means ± 25 %.
+        growth: Radius of the lesions relative to a growth of 1: the same head at another time, with noise
+            of its own. Lesions stay where they are.
 
     Raises:
         ValueError: A value is outside its range.
@@ -51,6 +53,7 @@ class PhantomSpec:
     seed: int = 0
     noise: float = 0.03
     bias: float = 0.2
+    growth: float = 1.0
 
     def __post_init__(self) -> None:
         limits = {
@@ -59,6 +62,7 @@ class PhantomSpec:
             "lesions": (0, 32),
             "noise": (0.0, 1.0),
             "bias": (0.0, 0.9),
+            "growth": (0.1, 2.0),
         }
         for name, (low, high) in limits.items():
             value = getattr(self, name)
@@ -94,6 +98,10 @@ class Phantom:
         spacing: (row, column) spacing in mm.
         slice_spacing: Millimetres between slices.
         origin: LPS position of the centre of the first slice's top-left pixel.
+        lesions: uint8, the volume's shape: number of the lesion + 1 in its pixels, 0 elsewhere.
+        row_cosine: Direction of growing x, LPS.
+        column_cosine: Direction of growing y, LPS; slices follow each other along row × column.
+        plane: "axial", "coronal" or "sagittal": how the head is cut.
     """
 
     spec: PhantomSpec
@@ -101,7 +109,11 @@ class Phantom:
     boxes: tuple[PhantomBox, ...]
     spacing: tuple[float, float]
     slice_spacing: float
-    origin: tuple[float, float, float]
+    origin: Vector
+    lesions: NDArray[np.uint8]
+    row_cosine: Vector = (1.0, 0.0, 0.0)
+    column_cosine: Vector = (0.0, 1.0, 0.0)
+    plane: str = "axial"
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,19 +139,36 @@ def make_phantom(spec: PhantomSpec | None = None) -> Phantom:
     heights: Axis = LOWEST_MM + (np.arange(spec.slices, dtype=np.float64) + 0.5) * step
     axis: Axis = (np.arange(spec.size, dtype=np.float64) + 0.5) * pixel - FIELD_OF_VIEW_MM / 2
     lesions = _place(spec, rng, anatomy, heights)
+    if spec.growth != 1.0:
+        lesions = [replace(lesion, radius=lesion.radius * spec.growth) for lesion in lesions]
+        rng = np.random.default_rng([spec.seed, round(spec.growth * 1000)])
     volume = np.zeros((spec.slices, spec.size, spec.size), dtype=np.float32)
+    labels = np.zeros(volume.shape, dtype=np.uint8)
     boxes: list[PhantomBox] = []
     for index, z in enumerate(heights):
         grid = Grid(axis, axis, float(z), pixel)
         image = anatomy.paint(grid)
         for number, lesion in enumerate(lesions):
-            box = _paint_lesion(image, grid, lesion, anatomy, wobble)
-            if box is not None:
-                boxes.append(PhantomBox(index, box, lesion.label, number))
+            mask = _paint_lesion(image, grid, lesion, anatomy, wobble)
+            if mask is not None:
+                boxes.append(PhantomBox(index, tight_box(mask), lesion.label, number))
+                labels[index][mask] = number + 1
         volume[index] = _acquire(image, grid, spec, anatomy.broad, rng)
     return Phantom(
-        spec, volume, tuple(boxes), (pixel, pixel), step, (float(axis[0]), float(axis[0]), float(heights[0]))
+        spec=spec,
+        volume=volume,
+        boxes=tuple(boxes),
+        spacing=(pixel, pixel),
+        slice_spacing=step,
+        origin=(float(axis[0]), float(axis[0]), float(heights[0])),
+        lesions=labels,
     )
+
+
+def tight_box(mask: NDArray[np.bool_]) -> Box:
+    """The smallest box around the pixels of a mask, which has at least one."""
+    rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
+    return Box(float(columns[0]), float(rows[0]), float(columns[-1] + 1), float(rows[-1] + 1))
 
 
 def _place(
@@ -191,8 +220,8 @@ def _apart(one: _Lesion, other: _Lesion) -> bool:
 
 def _paint_lesion(
     image: Plane, grid: Grid, lesion: _Lesion, anatomy: Anatomy, wobble: WaveField
-) -> Box | None:
-    """Paint the lesion's cut into the slice; its tight box, or None where the cut is too small to draw."""
+) -> NDArray[np.bool_] | None:
+    """Paint the lesion's cut into the slice; its pixels, or None where the cut is too small to draw."""
     if abs(grid.z - lesion.centre[2]) > 3.0 * lesion.radius:
         return None
     axes = tuple(lesion.radius * s for s in lesion.squash)
@@ -210,8 +239,7 @@ def _paint_lesion(
         _paint_ring(image, grid, lesion, shape, surface, rough)
     else:
         _paint_solid(image, grid, lesion, shape, surface, rough)
-    rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
-    return Box(float(columns[0]), float(rows[0]), float(columns[-1] + 1), float(rows[-1] + 1))
+    return mask
 
 
 def _largest(mask: NDArray[np.bool_]) -> NDArray[np.bool_] | None:
