@@ -64,13 +64,7 @@ class Setting:
 SETTINGS: tuple[Setting, ...] = (
     Setting("reader.name", "", "Name written into the journal; empty: the login name."),
     Setting("view.theme", "dark", "Colours of the window.", choices=("dark", "light")),
-    Setting(
-        "view.scale",
-        1.0,
-        "Size of text and controls, on top of the screen's own; from the next start.",
-        1.0,
-        2.0,
-    ),
+    Setting("view.scale", 1.0, "Size of text and controls, on top of the screen's own.", 1.0, 2.0),
     Setting(
         "view.window_up",
         "brighter",

@@ -10,6 +10,7 @@ import tempfile
 import threading
 import traceback
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -18,7 +19,7 @@ from PySide6.QtCore import QLibraryInfo, QSettings, QTimer
 from PySide6.QtWidgets import QApplication
 
 from core.detection.registry import ModelRegistry
-from core.errors import OverreadError
+from core.errors import InputError, OverreadError
 from core.imaging.dicom_write import write_phantom_dicom
 from core.imaging.phantom import PhantomSpec, make_phantom
 from core.imaging.pixels import PixelCache
@@ -165,6 +166,14 @@ def build(qt: QApplication, workspace_path: Path, cache: PixelCache | None = Non
     return app
 
 
+def _scale() -> None:
+    """Make text and controls as large as the settings say; Qt wants to know before it starts."""
+    with suppress(InputError):  # said when the settings are read in earnest
+        scale = Settings(home() / SETTINGS_FILE).number("view.scale")
+        if scale != 1.0:
+            os.environ.setdefault("QT_SCALE_FACTOR", f"{scale:g}")
+
+
 def _other_theme(qt: QApplication, settings: Settings) -> None:
     settings.set("view.theme", "light" if settings.text("view.theme") == "dark" else "dark")
     apply_theme(qt, settings.text("view.theme"))
@@ -227,6 +236,7 @@ def run(
     if problem := no_screen():
         print(problem, file=sys.stderr)  # noqa: T201 - there is no window to say it in
         return 1
+    _scale()
     qt = QApplication.instance() or QApplication(["overread"])
     assert isinstance(qt, QApplication)
     qt.setApplicationName("Overread")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QMessageBox, QWidget
+from PySide6.QtWidgets import QApplication, QMessageBox, QWidget
 
 from core import __version__
 from core.detection.registry import ModelEntry
@@ -20,10 +20,13 @@ from gui.dialogs.key_editor import KeyEditor
 from gui.dialogs.lists import key_sheet, skipped_files
 from gui.dialogs.models import ModelsDialog, told
 from gui.dialogs.palette import Palette
+from gui.dialogs.settings import SettingsDialog
 from gui.dialogs.tags import TagsDialog
+from gui.display import view_options
 from gui.panels.box_fields import BoxFields
 from gui.retraining import Retraining
 from gui.runner import JobRunner
+from gui.theme import apply_theme
 from gui.window import MainWindow
 
 ABOUT = """<h3>Overread {version}</h3>
@@ -49,13 +52,14 @@ class DialogDesk:
         self._shows: dict[str, Callable[[], QWidget]] = {
             "export": lambda: ExportDialog(desk, runner, cache, window),
             "import": lambda: ImportDialog(desk, runner, window),
-            "skipped": lambda: skipped_files(desk.session.skipped, window),
+            "skipped": lambda: skipped_files(desk.session.skipped, desk.session.objects, window),
             "tags": lambda: window.findChild(TagsDialog) or TagsDialog(desk, runner, window),
             "models": lambda: ModelsDialog(desk, self.use_model, window),
             "training": self._training_view,
             "keys": lambda: key_sheet(window.keymap, window),
             "change-keys": lambda: KeyEditor(window.keymap, window),
             "palette": self._palette,
+            "settings": self._settings_form,
             "about": self._about,
             "box-fields": self._box_fields,
             "project": lambda: ask_series(desk, window),
@@ -134,6 +138,23 @@ class DialogDesk:
         assert fields is not None
         fields.begin()
         return fields
+
+    def _settings_form(self) -> QWidget:
+        form = SettingsDialog(self._settings, self._window)
+        form.changed.connect(self._setting_changed)
+        return form
+
+    def _setting_changed(self, key: str) -> None:
+        """Put in force what can be put in force at once."""
+        app = QApplication.instance()
+        if key == "view.theme" and isinstance(app, QApplication):
+            apply_theme(app, self._settings.text(key))
+        elif key in {"view.smooth", "view.window_up"}:
+            self._desk.display.set_options(view_options(self._settings))
+        elif key == "view.cine_fps":
+            self._window.page.cine.set_fps(self._settings.number(key))
+        elif key == "view.linked":
+            self._window.page.viewports.relink()
 
     def _about(self) -> QWidget:
         box = QMessageBox(self._window)

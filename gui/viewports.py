@@ -99,6 +99,10 @@ class Viewports(QWidget):
             self._settings.set("view.linked", not self.linked)
         except OSError:
             self._desk.session.said.emit("warning", "The setting cannot be kept: disk?")
+        self.relink()
+
+    def relink(self) -> None:
+        """Whether they are linked has changed: from here on they go together as they stand, or apart."""
         self._take_offsets()
         self._follow()
         self._link_views()

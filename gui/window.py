@@ -111,6 +111,7 @@ class MainWindow(QMainWindow):
         """A dock on the right with one tab a panel."""
         tabs = QTabWidget()
         tabs.setDocumentMode(True)
+        tabs.setAccessibleName("Reading")
         for title, panel in panels.items():
             tabs.addTab(panel, title)
         dock = self._dock("Reading", tabs)

@@ -18,7 +18,7 @@ ROWS: tuple[Command, ...] = (
         lambda c: c.window.ask_open_folder(),
         ("Ctrl+O",),
         "open",
-        "Open every DICOM series and picture in a folder and below.",
+        "Open every DICOM series, volume and picture in a folder and below.",
     ),
     Command(
         "open-files",
@@ -26,7 +26,7 @@ ROWS: tuple[Command, ...] = (
         "File",
         lambda c: c.window.ask_open_files(),
         ("Ctrl+Shift+O",),
-        help="Open single files.",
+        help="Open single files: DICOM, DICOMDIR, zip archives, NIfTI, pictures.",
     ),
     Command(
         "open-demo",
@@ -59,6 +59,14 @@ ROWS: tuple[Command, ...] = (
         ("Ctrl+I",),
         "import",
         "Read boxes from COCO, YOLO or VOC onto the open slices.",
+    ),
+    Command(
+        "settings",
+        "Settings…",
+        "File",
+        dialog("settings"),
+        ("Ctrl+,",),
+        help="Theme, direction of the window drag, interpolation, cine, memory, and the rest.",
     ),
     Command("quit", "Quit", "File", _close, ("Ctrl+Q",), help="Close. Nothing is unwritten."),
 )
