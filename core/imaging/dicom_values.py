@@ -109,12 +109,15 @@ def _plain_windows(source: Dataset) -> list[Window]:
     names = text(source, "WindowCenterWidthExplanation").split("\\")
     function = text(source, "VOILUTFunction") or "LINEAR"
     function = function if function in _FUNCTIONS else "LINEAR"
-    windows = []
+    windows: list[Window] = []
     for i, (centre, width) in enumerate(zip(centres[:_MOST_WINDOWS], widths, strict=False)):
         if width <= 0:
             continue
         exact = function == "LINEAR" and width < 1  # LINEAR is not defined there
-        name = names[i] if i < len(names) and names[i] else f"file {i + 1}"
+        name = names[i] if i < len(names) else ""
+        if not name and any((w.center, w.width) == (centre, width) for w in windows):
+            continue  # the same again, without a name of its own
+        name = name or f"file {i + 1}"
         windows.append(Window(centre, width, name, "LINEAR_EXACT" if exact else function))
     return windows
 

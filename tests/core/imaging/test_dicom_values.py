@@ -85,9 +85,9 @@ class TestVoiFunctions:
         path = write_dicom(
             tmp_path / "a.dcm",
             ramp(),
-            WindowCenter=["20", "30", "5"],
-            WindowWidth=["10", "40", "0"],
-            WindowCenterWidthExplanation=["BRAIN", "", "none"],
+            WindowCenter=["20", "30", "5", "30"],
+            WindowWidth=["10", "40", "0", "40"],
+            WindowCenterWidthExplanation=["BRAIN", "", "none"],  # the last is the second again
             VOILUTFunction="SIGMOID",
         )
         ref, grey = shown(path)
