@@ -20,6 +20,7 @@ from gui.dialogs.key_editor import KeyEditor
 from gui.dialogs.lists import key_sheet, skipped_files
 from gui.dialogs.models import ModelsDialog, told
 from gui.dialogs.palette import Palette
+from gui.dialogs.schema import SchemaEditor
 from gui.dialogs.settings import SettingsDialog
 from gui.dialogs.tags import TagsDialog
 from gui.display import view_options
@@ -61,6 +62,7 @@ class DialogDesk:
             "palette": self._palette,
             "settings": self._settings_form,
             "about": self._about,
+            "schemas": lambda: SchemaEditor(desk, window),
             "box-fields": self._box_fields,
             "project": lambda: ask_series(desk, window),
             "merge-findings": lambda: ask_finding(desk, window),

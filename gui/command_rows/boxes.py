@@ -95,4 +95,12 @@ ROWS: tuple[Command, ...] = (
         help="Make two findings of that of the selected box: its boxes before this slice, and from here on.",
         needs="selection",
     ),
+    Command(
+        "schemas",
+        "Label schemas…",
+        "Edit/Class",
+        dialog("schemas"),
+        ("Ctrl+Shift+L",),
+        help="Names, colours and keys of the classes, fields of a box, several schemas, import and export.",
+    ),
 )
