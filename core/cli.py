@@ -42,7 +42,7 @@ from core.settings import home
 from core.store.workspace import Workspace
 
 OpenWindow = Callable[[Sequence[Path], bool, Path | None], int]
-Paths = Annotated[list[Path], typer.Argument(help="Folders or files: DICOM, PNG, JPEG, TIFF, BMP.")]
+Paths = Annotated[list[Path], typer.Argument(help="Folders or files: DICOM, DICOMDIR, zip, NIfTI, pictures.")]
 Out = Annotated[Path, typer.Option(help="File to write.")]
 OneOrAll = Literal["one", "all"]
 Architecture = Literal["fast-rcnn", "rcnn"]

@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from core.imaging.grouping import reading_order
-from core.model import Catalog, Series, Skipped, SliceRef
+from core.model import Catalog, DicomObject, Series, Skipped, SliceRef
 
 
 class Opened:
@@ -56,6 +56,10 @@ class Opened:
     def skipped(self) -> tuple[Skipped, ...]:
         """Every file left out, once, with the reason found last."""
         return tuple({s.path: s for catalog in self._catalogs() for s in catalog.skipped}.values())
+
+    def objects(self) -> tuple[DicomObject, ...]:
+        """DICOM that is not an image, each file once."""
+        return tuple({o.path: o for catalog in self._catalogs() for o in catalog.objects}.values())
 
     def _catalogs(self) -> list[Catalog]:
         found: list[Catalog] = []

@@ -13,7 +13,7 @@ from core.errors import EditConflict, InputError, StoreError
 from core.imaging.catalog import scan
 from core.imaging.index import Index
 from core.jobs import CancelToken, Progress
-from core.model import Annotation, Catalog, SchemaBook, Series, Skipped, SliceRef
+from core.model import Annotation, Catalog, DicomObject, SchemaBook, Series, Skipped, SliceRef
 from core.review.readings import next_unread
 from core.store.journal import JournalEntry
 from core.store.workspace import Workspace
@@ -177,6 +177,11 @@ class Session(QObject):
     def skipped(self) -> tuple[Skipped, ...]:
         """Every file left out, and why."""
         return self._opened_paths.skipped()
+
+    @property
+    def objects(self) -> tuple[DicomObject, ...]:
+        """Reports, segmentations and other DICOM that is not an image."""
+        return self._opened_paths.objects()
 
     # -- place ---------------------------------------------------------------------------------------
 

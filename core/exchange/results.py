@@ -81,7 +81,7 @@ def _finding_rows(
 
 
 def catalog_report(catalog: Catalog, load: Callable[[SliceRef], Pixels] | None = None) -> Json:
-    """What was found, in reading order, and what was left out and why.
+    """What was found, in reading order, and what was left out and why (other DICOM objects by kind as well).
 
     Args:
         catalog: The catalogue.
@@ -98,7 +98,15 @@ def catalog_report(catalog: Catalog, load: Callable[[SliceRef], Pixels] | None =
         }
         for one in catalog.series
     ]
-    return {"skipped": [{"path": str(s.path), "reason": s.reason} for s in skipped], "series": series}
+    objects = [
+        {"path": str(o.path), "kind": o.kind, "sop_class": o.sop_class, "refers_to": list(o.refers_to)}
+        for o in catalog.objects
+    ]
+    return {
+        "skipped": [{"path": str(s.path), "reason": s.reason} for s in skipped],
+        "objects": objects,
+        "series": series,
+    }
 
 
 def _slice_reports(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 
 from PySide6.QtCore import Qt
@@ -18,7 +19,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from core.model import Skipped
+from core.model import DicomObject, Skipped
 from gui.commands import GESTURES
 from gui.keymap import Keymap
 
@@ -34,6 +35,7 @@ class TableDialog(QDialog):
         self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         self.resize(820, 560)
         self._columns = columns
+        self.intro = intro
         self.rows = [tuple(row) for row in rows]
         self.table = self._make_table()
         text = QLabel(intro)
@@ -84,8 +86,12 @@ def key_sheet(keymap: Keymap, parent: QWidget) -> TableDialog:
     return TableDialog("Keys", intro, ("Key", "Command", "What it does"), rows, parent)
 
 
-def skipped_files(skipped: Sequence[Skipped], parent: QWidget) -> TableDialog:
-    """What could not be opened, and why."""
+def skipped_files(skipped: Sequence[Skipped], objects: Sequence[DicomObject], parent: QWidget) -> TableDialog:
+    """What could not be opened, and why; other DICOM objects are named as what they are."""
     intro = f"{len(skipped)} files were left out. Nothing else is affected."
+    if objects:
+        kinds = Counter(found.kind for found in objects)
+        named = ", ".join(f"{count} × {kind}" for kind, count in sorted(kinds.items()))
+        intro += f" Not images, but sound DICOM: {named}."
     rows = [(s.path.name, s.reason, str(s.path.parent)) for s in skipped]
     return TableDialog("Files left out", intro, ("File", "Reason", "Folder"), rows, parent)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,7 @@ from core.imaging.phantom import Phantom, PhantomSpec, make_phantom, write_phant
 from core.model import Annotation, Box, ReadState, new_id
 from core.settings import SETTINGS_FILE, Settings, home
 from core.store.workspace import Workspace
+from tests.core.imaging.test_dicom_objects import write_object
 
 SPEC = PhantomSpec(size=128, slices=12, lesions=5, seed=5)
 
@@ -87,6 +89,22 @@ def test_info_writes_slices_in_reading_order_with_hashes(
     truth = [hashlib.sha256(np.ascontiguousarray(v, "<f4").tobytes()).hexdigest() for v in phantom.volume]
     assert [s["sha256"] for s in found["slices"]] == truth
     assert found["slices"][0]["max"] == float(phantom.volume[0].max())
+
+
+def test_info_looks_into_an_archive_and_names_other_objects(series: Path, tmp_path: Path) -> None:
+    packed = tmp_path / "study.zip"
+    report = write_object(tmp_path / "report.dcm", "1.2.840.10008.5.1.4.1.1.88.34")
+    with zipfile.ZipFile(packed, "w") as archive:
+        for path in (*series.glob("*.dcm"), report):
+            archive.write(path, path.name)
+    assert main(["info", str(packed), "--json", str(tmp_path / "i.json"), "--pixels"]) == 0
+    assert main(["info", str(series), "--json", str(tmp_path / "j.json"), "--pixels"]) == 0
+    inside, outside = (read(tmp_path / name) for name in ("i.json", "j.json"))
+    hashes = [[s["sha256"] for s in one["series"][0]["slices"]] for one in (inside, outside)]
+    assert hashes[0] == hashes[1]
+    assert inside["series"][0]["slices"][0]["path"].startswith(str(packed))
+    assert [o["kind"] for o in inside["objects"]] == ["structured report"]
+    assert [s["reason"] for s in inside["skipped"]] == ["DICOM structured report, not an image"]
 
 
 def test_info_leaves_out_a_slice_whose_pixels_are_damaged(pictures: Path, tmp_path: Path) -> None:
