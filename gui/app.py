@@ -6,7 +6,6 @@ import gc
 import logging
 import os
 import sys
-import tempfile
 import threading
 import traceback
 from collections.abc import Callable, Sequence
@@ -20,8 +19,7 @@ from PySide6.QtWidgets import QApplication
 
 from core.detection.registry import ModelRegistry
 from core.errors import InputError, OverreadError
-from core.imaging.dicom_write import write_phantom_dicom
-from core.imaging.phantom import PhantomSpec, make_phantom
+from core.imaging.phantom_demo import make_demo
 from core.imaging.pixels import PixelCache
 from core.jobs import CancelToken, Progress
 from core.proposals.registry import warm_up
@@ -98,24 +96,6 @@ class App:
         self.runner.shut_down()
         self.workspace.close()
         self.index.close()
-
-
-def make_demo(folder: Path) -> Path:
-    """The phantom study as a DICOM series, made anew where it is not complete.
-
-    Raises:
-        OSError: The folder cannot be written.
-    """
-    done = folder / "done"
-    if not done.exists():
-        folder.mkdir(parents=True, exist_ok=True)
-        # The whole series appears at once, or not at all.
-        with tempfile.TemporaryDirectory(dir=folder) as scratch:
-            target = Path(scratch) / "series"
-            write_phantom_dicom(make_phantom(PhantomSpec()), target)
-            os.replace(target, folder / "series")
-        done.touch()
-    return folder / "series"
 
 
 def build(qt: QApplication, workspace_path: Path, cache: PixelCache | None = None) -> App:
