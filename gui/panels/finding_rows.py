@@ -26,6 +26,7 @@ ORIGIN_TEXT = {
     OriginKind.IMPORTED: "↓ imported",
 }
 UNDECIDED = "? undecided"
+UNCHECKED = "≈ unchecked"
 
 Facts = tuple[SliceRef, SliceRecord, tuple[ShownDetection, ...], LabelSchema]
 BoxKey = tuple[int, str]
@@ -119,7 +120,7 @@ def annotation_state(annotation: Annotation) -> str:
     """Where a box that counts came from and whether somebody has looked at it, with a sign before it."""
     origin = annotation.origin
     if not annotation.checked:
-        return f"≈ {ORIGIN_TEXT[origin.kind][2:]}, unchecked"
+        return UNCHECKED
     edited = origin.predicted is not None and origin.predicted != annotation.box
     return "✓ corrected" if edited else ORIGIN_TEXT[origin.kind]
 
@@ -127,7 +128,7 @@ def annotation_state(annotation: Annotation) -> str:
 def remarks(annotation: Annotation, schema: LabelSchema) -> str:
     """What a reader said of a box beside its class: "Certainty 4, Comment: …, locked"."""
     titles = {f.id: f.title for f in schema.fields}
-    said = []
+    said = [] if annotation.checked else [ORIGIN_TEXT[annotation.origin.kind][2:]]
     for field_id, value in annotation.attributes:
         told = {True: "yes", False: "no"}.get(value, value) if isinstance(value, bool) else value
         colon = ":" if isinstance(value, str) else ""
@@ -260,15 +261,20 @@ def _state(rows: Sequence[Row]) -> str:
     open_ones = sum(r.state == UNDECIDED for r in rows)
     if open_ones:
         return UNDECIDED if open_ones == len(rows) else f"? {open_ones} of {len(rows)}"
+    waiting = sum(r.state == UNCHECKED for r in rows)
+    if 0 < waiting < len(rows):
+        return f"≈ {waiting} of {len(rows)}"
     states = {r.state for r in rows}
     return states.pop() if len(states) == 1 else "✓ judged"
 
 
 def _told(rows: Sequence[Row], state: str) -> str:
     """The state as a sentence has it: "4 of 6 boxes undecided", "6 boxes accepted"."""
-    open_ones = sum(r.state == UNDECIDED for r in rows)
-    some = 0 < open_ones < len(rows)
-    return f"{open_ones} of {len(rows)} boxes undecided" if some else f"{len(rows)} boxes {state[2:]}"
+    for word in (UNDECIDED, UNCHECKED):
+        some = sum(r.state == word for r in rows)
+        if 0 < some < len(rows):
+            return f"{some} of {len(rows)} boxes {word[2:]}"
+    return f"{len(rows)} boxes {state[2:]}"
 
 
 def _rejected(rows: tuple[Row, ...]) -> Group:

@@ -10,7 +10,7 @@ from PySide6.QtWidgets import QButtonGroup, QHBoxLayout, QLabel, QToolButton, QT
 from gui import actions
 from gui.actions import Desk
 from gui.panels.box_fields import BoxFields
-from gui.panels.finding_rows import UNDECIDED, BoxKey, Group, Item, RowsBySlice
+from gui.panels.finding_rows import UNCHECKED, UNDECIDED, BoxKey, Group, Item, RowsBySlice
 from gui.panels.finding_tree import FindingsModel
 from gui.panels.linking import Linked, Linker, Question
 from gui.panels.tables import plain_tree
@@ -142,7 +142,9 @@ class FindingsPanel(QWidget):
         self._follow()
         boxes = self.model.rows
         open_ones = sum(row.state == UNDECIDED for row in boxes)
-        told = f"{len(boxes) - open_ones} judged, {open_ones} undecided in this series"
+        waiting = sum(row.state == UNCHECKED for row in boxes)
+        unchecked = f", {waiting} unchecked" if waiting else ""
+        told = f"{len(boxes) - open_ones - waiting} judged{unchecked}, {open_ones} undecided in this series"
         if lesions:
             told = f"{lesions} lesion{'' if lesions == 1 else 's'}; boxes: {told}"
         self.summary.setText(told)
