@@ -35,6 +35,7 @@ from core.exchange.evaluating import measure, report_of, run_models
 from core.exchange.evaluation_page import write_page
 from core.exchange.results import catalog_report, finding_rows, image_row, write_json
 from core.imaging.pixels import PixelCache
+from core.imaging.window import without_padding
 from core.jobs import CancelToken
 from core.model import Detection, Series
 from core.proposals.registry import Method, make_proposer
@@ -161,7 +162,7 @@ def detect(
 
 
 def _each_slice(paths: Sequence[Path], title: str) -> Iterator[tuple[Series, int, NDArray[np.float32]]]:
-    """Every slice with its pixels; one that cannot be read costs a line on stderr.
+    """Every slice with its pixels, without padding; one that cannot be read costs a line on stderr.
 
     Raises:
         InputError: Not one slice could be read.
@@ -172,7 +173,7 @@ def _each_slice(paths: Sequence[Path], title: str) -> Iterator[tuple[Series, int
         for series in catalog.series:
             for index, ref in enumerate(series.slices):
                 try:
-                    yield series, index, cache.get(ref)
+                    yield series, index, without_padding(cache.get(ref), ref.padding)
                     read += 1
                 except UnreadableFile as error:
                     tell(f"left out: {error}")

@@ -14,6 +14,7 @@ from core.detection.registry import ModelEntry, ModelRegistry
 from core.edits import EMPTY_RECORD, SliceRecord
 from core.errors import ModelError, ModelMismatch, OverreadError
 from core.imaging.pixels import PixelCache
+from core.imaging.window import without_padding
 from core.jobs import CancelToken, Progress
 from core.model import LabelSchema, SliceRef
 from core.settings import Settings
@@ -333,7 +334,7 @@ class Engine(QObject):
         cache = self._cache
 
         def job(progress: Progress, cancel: CancelToken) -> DetectResult:
-            request = DetectRequest(ref.key, cache.get(ref))
+            request = DetectRequest(ref.key, without_padding(cache.get(ref), ref.padding))
             cancel.check()
             return detector.detect(request, cancel=cancel)
 

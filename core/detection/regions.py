@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from core import boxes as bx
 from core.detection.config import Load
 from core.errors import UnreadableFile
+from core.imaging.window import without_padding
 from core.jobs import CancelToken, Progress
 from core.model import SliceRef
 from core.proposals.base import Proposer
@@ -122,7 +123,7 @@ def prepare(ref: SliceRef, source: SliceSource, cancel: CancelToken) -> WorkingS
         UnreadableFile: The pixels cannot be read.
         Cancelled: The token was set.
     """
-    pixels = source.load(ref)
+    pixels = without_padding(source.load(ref), ref.padding)
     image, scale = to_working(normalise(pixels), source.size)
     proposals = source.cache.get(ref, pixels, cancel) * scale
     rows, columns = pixels.shape

@@ -12,7 +12,7 @@ from core.exchange.export import export_dataset
 from core.exchange.importing import import_annotations, import_edit
 from core.imaging.keyimage import KeyBox, render_key_image
 from core.imaging.pixels import PixelCache
-from core.imaging.window import default_window
+from core.imaging.window import default_window, without_padding
 from core.jobs import CancelToken, Progress
 from core.model import Catalog, LabelSchema, Series, SliceRef
 from core.settings import SETTINGS_FILE, Settings, home, reader_name
@@ -103,7 +103,8 @@ def write_key_image(
     pixels = PixelCache(CACHE_BYTES).get(ref)
     boxes: list[KeyBox] = []
     if detector is not None:
-        result = detector.detect(DetectRequest(ref.key, pixels), cancel=CancelToken())
+        request = DetectRequest(ref.key, without_padding(pixels, ref.padding))
+        result = detector.detect(request, cancel=CancelToken())
         boxes += [
             KeyBox(d.box, f"{d.label} {d.score:.2f}", dashed=True)
             for d in result.detections

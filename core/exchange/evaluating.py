@@ -18,6 +18,7 @@ from core.evaluation.details import Details, details
 from core.evaluation.lesions import LesionFigures, SeriesLesions, lesion_figures
 from core.evaluation.ranking import Compared, compared
 from core.exchange.lesions import Judged, series_lesions
+from core.imaging.window import without_padding
 from core.jobs import CancelToken, Progress, no_progress
 from core.model import Box, Dataset, Detection, LabelClass, LabelledSlice, LabelSchema, SliceRef
 
@@ -144,7 +145,8 @@ def run_models(
     for done, labelled in enumerate(dataset.slices, 1):
         token.check()
         try:
-            request = DetectRequest(labelled.ref.key, load(labelled.ref))
+            pixels = without_padding(load(labelled.ref), labelled.ref.padding)
+            request = DetectRequest(labelled.ref.key, pixels)
         except UnreadableFile:
             continue
         for detector, rows in zip(detectors, found, strict=True):

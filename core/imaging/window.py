@@ -42,6 +42,20 @@ def full_window(pixels: NDArray[np.generic], padding: tuple[float, float] | None
     )
 
 
+def without_padding(pixels: NDArray[np.float32], padding: tuple[float, float] | None) -> NDArray[np.float32]:
+    """The pixels with padding as dark as the darkest of the image: for what takes grey levels for anatomy.
+
+    Returns:
+        The same array where it holds no padding, or nothing else.
+    """
+    if padding is None:
+        return pixels
+    outside = (pixels >= padding[0]) & (pixels <= padding[1])
+    if not outside.any() or outside.all():
+        return pixels
+    return np.where(outside, pixels[~outside].min(), pixels)
+
+
 def default_window(ref: SliceRef, pixels: NDArray[np.generic]) -> Window:
     """The file's first window, unless it shows nothing of the slice; else the automatic one."""
     if ref.windows and _shows(ref.windows[0], pixels):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from dataclasses import replace
 from pathlib import Path
@@ -13,6 +14,7 @@ import pytest
 from numpy.typing import NDArray
 from pydicom.uid import ExplicitVRBigEndian, ImplicitVRLittleEndian
 
+from core.cli import main
 from core.imaging.pixels import PixelCache
 from core.imaging.reader import open_reader
 from core.imaging.real_world import real_value, real_values_text
@@ -426,3 +428,20 @@ class TestColour:
         (ref,) = open_reader(write_dicom(tmp_path / "a.dcm", ramp())).slices()
         assert not ref.colour
         assert PixelCache(1 << 20).colour(ref) is None
+
+
+def test_padding_is_not_seen_by_the_engine(tmp_path: Path) -> None:
+    """What lies outside the field of view, far darker than air, would take the contrast of what is inside."""
+    rng = np.random.default_rng(4)
+    head = rng.integers(100, 200, (96, 96)).astype(np.int16)
+    head[30:60, 40:70] += 300
+    outside = np.hypot(*(np.indices(head.shape) - 48)) > 46
+    found = []
+    for name, dark in (("padded", -2000), ("plain", int(head[~outside].min()))):
+        pixels = np.where(outside, dark, head).astype(np.int16)
+        write_dicom(tmp_path / f"{name}.dcm", pixels, PixelPaddingValue=-2000)
+        out = tmp_path / f"{name}.json"
+        assert main(["propose", str(tmp_path / f"{name}.dcm"), "--out", str(out)]) == 0
+        found.append(json.loads(out.read_text())["images"][0]["proposals"])
+    assert found[0] == found[1]
+    assert len(found[0]) > 3

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from core.imaging.window import apply_window, auto_window, default_window, presets
+from core.imaging.window import apply_window, auto_window, default_window, presets, without_padding
 from core.model import SliceRef, Window
 
 FUNCTIONS = ("LINEAR", "LINEAR_EXACT", "SIGMOID")
@@ -150,3 +150,11 @@ def test_presets_fit_the_nine_keys() -> None:
     assert [w.name for w in presets(ref(), pixels)] == ["auto", "full", "soft", "hard"]
     full = rows[-3]
     assert (full.center - full.width / 2, full.center + full.width / 2) == (0, 100)
+
+
+def test_padding_is_dark_for_what_takes_grey_levels_for_anatomy() -> None:
+    pixels = np.array([[-2000, 5], [9, 4000]], np.float32)
+    assert without_padding(pixels, (-2001, -1999)).tolist() == [[5, 5], [9, 4000]]
+    assert without_padding(pixels, (3999, 4001)).tolist() == [[-2000, 5], [9, -2000]]
+    for nothing in (None, (1, 2), (-9999, 9999)):
+        assert without_padding(pixels, nothing) is pixels
