@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
+from itertools import groupby
 from pathlib import Path
 
 import numpy as np
@@ -76,7 +77,7 @@ def _collection(folder: Path, members: Sequence[Found]) -> Series:
 def _series(uid: str, stack: Stack, *, alone: bool, said: tuple[str, ...]) -> Series:
     own_uid = uid if alone else f"{uid}#{stack.suffix}"
     ordered, notes = _ordered([m.ref for m in stack.members])
-    first = min(stack.members, key=lambda m: _by_number(m.ref)).heading
+    first = min(stack.members, key=lambda m: _rank(m.ref)).heading
     told = sorted({note for m in stack.members for note in m.heading.notes})
     title = first.description or first.modality or "series"
     return Series(
@@ -103,7 +104,7 @@ def reading_order(slices: Iterable[SliceRef], *, is_stack: bool) -> tuple[SliceR
 
 
 def _ordered(slices: Sequence[SliceRef]) -> tuple[list[SliceRef], tuple[str, ...]]:
-    by_number = sorted(slices, key=_by_number)
+    by_number = _by_number(slices)
     along = along_normal(by_number)
     if along is None:
         return by_number, (_NO_POSITION,) if len(slices) > 1 else ()
@@ -113,6 +114,15 @@ def _ordered(slices: Sequence[SliceRef]) -> tuple[list[SliceRef], tuple[str, ...
     return ordered, spacing_notes(ordered)
 
 
-def _by_number(ref: SliceRef) -> tuple[int, tuple[int, ...], int, object, str]:
+def _by_number(slices: Sequence[SliceRef]) -> list[SliceRef]:
+    """By instance number, dimension index, frame; natural order of paths where those are the same."""
+    ordered: list[SliceRef] = []
+    for _, alike in groupby(sorted(slices, key=_rank), key=_rank):
+        same = list(alike)  # nearly always one: keys of paths are dear
+        ordered += same if len(same) == 1 else sorted(same, key=lambda ref: (path_key(ref.path), ref.key))
+    return ordered
+
+
+def _rank(ref: SliceRef) -> tuple[int, tuple[int, ...], int]:
     number = ref.instance_number
-    return (number if number is not None else 1 << 31, ref.dimension, ref.frame, path_key(ref.path), ref.key)
+    return (number if number is not None else 1 << 31, ref.dimension, ref.frame)

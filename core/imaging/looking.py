@@ -32,7 +32,7 @@ _MOST_CHILDREN = 8
 _BATCH = 48
 _DEADLINE_S = 60.0  # for a batch
 _MEMORY = 3 << 30  # bytes of address space of a child
-_NICE = 10
+_NICE = 3  # the reader waits for it, but the window comes first
 _COMMAND = ("-m", "core.imaging.looking")
 _DIED = "reading its header ended the process that read it"
 

@@ -147,8 +147,8 @@ def _record_codec(kind: type[object]) -> Codec:
     names = [f.name for f in dataclasses.fields(typing.cast("Any", kind))]
     parts = [_codec(hints[name]) for name in names]
     puts = [(name, part[0]) for name, part in zip(names, parts, strict=True)]
-    takes = [part[1] for part in parts]
+    takes = [None if part[1] is _same else part[1] for part in parts]
     return (
         lambda value: [put(getattr(value, name)) for name, put in puts],
-        lambda values: kind(*[take(v) for take, v in zip(takes, values, strict=True)]),
+        lambda values: kind(*[v if take is None else take(v) for take, v in zip(takes, values, strict=True)]),
     )

@@ -90,6 +90,8 @@ def same_plane(a: SliceRef, b: SliceRef) -> bool:
         return False
     if a.geometry is None or b.geometry is None:
         return True
+    if (a.geometry.row_cosine, a.geometry.column_cosine) == (b.geometry.row_cosine, b.geometry.column_cosine):
+        return True  # as nearly always
     ours = (*a.geometry.row_cosine, *a.geometry.column_cosine)
     theirs = (*b.geometry.row_cosine, *b.geometry.column_cosine)
     return all(abs(p - q) < _SAME_COSINE for p, q in zip(ours, theirs, strict=True))
