@@ -96,6 +96,8 @@ class Canvas(QWidget):
         self._boxes_hidden = False
         self._corner_mode = CornerMode.ALL
         self._hovered: str | None = None
+        # A box just drawn with the mouse: Up and Down still go to the next slice, where the next is drawn.
+        self._fresh: str | None = None
         self._pointed: tuple[float, float] | None = None
         self._mouse = Mouse()
         self._wheel = 0
@@ -119,6 +121,8 @@ class Canvas(QWidget):
         if scene.same_as(old):
             return
         self._scene = scene
+        if scene.selected != self._fresh:
+            self._fresh = None
         self._layered = in_layers(scene.boxes, scene.selected) if scene.shape is not None else ()
         if self._mouse.gesture is not None and self._outlived(self._mouse.gesture, old):
             self._forget_gesture()
@@ -272,6 +276,7 @@ class Canvas(QWidget):
             self._conclude(ended.gesture, ended.preview)
         elif event.button() is Qt.MouseButton.LeftButton:
             hit = self._hit(at, prefer_selected=False)
+            self._fresh = None
             self.box_clicked.emit(hit.item.id if hit else "")
         self._hover(at)
 
@@ -344,7 +349,9 @@ class Canvas(QWidget):
         scene = self._scene
         item = next((b for b in scene.boxes if b.id == scene.selected and b.editable), None)
         nudge = nudge_of(key, event.modifiers())
-        return None if item is None or nudge is None else lambda: self._nudge(item, nudge)
+        if item is None or nudge is None or (item.id == self._fresh and nudge.scrolls):
+            return None
+        return lambda: self._nudge(item, nudge)
 
     def _escape_act(self) -> Callable[[], None] | None:
         if self._mouse.gesture is not None:
@@ -354,6 +361,7 @@ class Canvas(QWidget):
         return (lambda: self.box_clicked.emit("")) if self._scene.selected else None
 
     def _nudge(self, item: BoxItem, nudge: Nudge) -> None:
+        self._fresh = None
         box = nudged(item.box, nudge, self._view.orientation, self._gesture_view().bounds)
         if box != item.box:
             self.box_reshaped.emit(item.id, box)
@@ -418,10 +426,12 @@ class Canvas(QWidget):
             self.line_drawn.emit(preview.line)
         elif isinstance(gesture, DrawBox) and preview.box is not None:
             self.box_drawn.emit(preview.box)
+            self._fresh = self._scene.selected
             self.tool_finished.emit()
         elif isinstance(gesture, BoxDrag) and gesture.copying and preview.box is not None:
             self.box_copied.emit(gesture.item.id, preview.box)
         elif isinstance(gesture, BoxDrag) and preview.box not in (None, gesture.item.box):
+            self._fresh = None
             self.box_reshaped.emit(gesture.item.id, preview.box)
 
     def _cancel_gesture(self) -> None:

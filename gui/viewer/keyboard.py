@@ -40,6 +40,11 @@ class Nudge:
     dy: float
     resize: bool
 
+    @property
+    def scrolls(self) -> bool:
+        """Whether the key is one that otherwise goes to the next or previous slice."""
+        return not self.resize and abs(self.dy) == 1.0
+
 
 def nudge_of(key: Qt.Key, modifiers: Qt.KeyboardModifier) -> Nudge | None:
     """What an arrow key means for a selected box: Shift goes ten times as far, Alt resizes."""

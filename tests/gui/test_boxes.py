@@ -101,6 +101,7 @@ def test_row_24_arrows_nudge_shift_goes_ten_alt_resizes_each_one_undo_step(
 ) -> None:
     hands.open(pictures)
     drawn = hands.draw(BOX)
+    hands.click(32, 38)
     hands.press(key, modifier or Qt.KeyboardModifier.NoModifier)
     moved = the_box(hands).box
     by = tuple(a - b for a, b in zip(moved.as_tuple(), drawn.box.as_tuple(), strict=True))
@@ -129,11 +130,27 @@ def test_row_24_a_nudge_stops_at_the_edge_and_a_box_never_turns_over(hands: Hand
 def test_arrows_scroll_again_once_the_box_is_let_go(hands: Hands, pictures: Path) -> None:
     hands.open(pictures)
     drawn = hands.draw(BOX)
+    hands.click(32, 38)
     hands.press(Key.Key_Escape)
     assert hands.session.selected == ""
     hands.press(Key.Key_Down)
     assert hands.at == 1
     hands.press(Key.Key_Up)
+    assert the_box(hands) == drawn
+
+
+def test_after_drawing_down_goes_on_to_the_next_slice_and_right_nudges(hands: Hands, pictures: Path) -> None:
+    hands.open(pictures)
+    drawn = hands.draw(BOX)
+    hands.press(Key.Key_Down)
+    hands.shown()
+    assert hands.at == 1
+    hands.draw(BOX)
+    hands.press(Key.Key_Right)
+    hands.press(Key.Key_Down)  # nudged once, it is in hand
+    assert hands.at == 1
+    assert actions_of(hands) == ["create", "create", "move", "move"]
+    hands.go(0)
     assert the_box(hands) == drawn
 
 
