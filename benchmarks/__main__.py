@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-from benchmarks import detection, first_model, liveness, proposals
+from benchmarks import detection, first_model, liveness, proposals, window
 
 
 def main() -> int:
@@ -14,6 +14,7 @@ def main() -> int:
         Exit status.
     """
     liveness.main()
+    window.main()
     first_model.main()
     proposals.main([])
     return detection.main([])

@@ -19,7 +19,8 @@ from PySide6.QtWidgets import QApplication
 
 from benchmarks.real_data import machine
 from benchmarks.screenshots import all_computed, settle, wait_until
-from gui.app import App, build, make_demo
+from core.imaging.phantom_demo import make_demo
+from gui.app import App, build
 from gui.engine import DETECT
 
 RESULT = Path(__file__).parent / "results" / "liveness.json"

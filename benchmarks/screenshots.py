@@ -12,11 +12,14 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
-from PySide6.QtCore import QEventLoop, QTimer
-from PySide6.QtWidgets import QApplication, QTabWidget
+from PySide6.QtCore import QEventLoop, QPoint, QPointF, QTimer
+from PySide6.QtGui import QColor, QPainter
+from PySide6.QtTest import QTest
+from PySide6.QtWidgets import QApplication, QDialog, QTabWidget
 
+from core.imaging.phantom_demo import make_demo
 from gui import actions
-from gui.app import App, build, make_demo
+from gui.app import App, build
 
 IMAGES = Path(__file__).resolve().parents[1] / "docs" / "images"
 PATIENCE_MS = 120_000
@@ -85,6 +88,31 @@ def grab(app: App, name: str) -> None:
     app.window.grab().save(str(IMAGES / f"{name}.png"))
 
 
+def side_by_side(app: App) -> None:
+    """Four viewports, linked, the cursor over one of them."""
+    app.window.page.viewports.set_layout("2x2")
+    panes = app.window.page.viewports.panes
+    wait_until(lambda: all(p.spot is None or p.canvas.scene().pixels is not None for p in panes))
+    canvas = app.window.page.canvas
+    QTest.mouseMove(canvas, canvas.rect().center() + QPoint(30, -40))
+
+
+def grab_with_dialog(app: App, name: str, picture: str) -> None:
+    """Write a picture of the window with a dialog before it, then close the dialog."""
+    app.dialogs.show(name)
+    settle()
+    dialog = next(w for w in QApplication.topLevelWidgets() if isinstance(w, QDialog) and w.isVisible())
+    whole, front = app.window.grab(), dialog.grab()
+    at = (whole.deviceIndependentSize() - front.deviceIndependentSize()) / 2
+    painter = QPainter(whole)
+    painter.fillRect(whole.rect(), QColor(0, 0, 0, 70))
+    painter.drawPixmap(QPointF(at.width(), at.height()), front)
+    painter.end()
+    whole.save(str(IMAGES / f"{picture}.png"))
+    dialog.close()
+    settle()
+
+
 def main() -> int:
     """Take the pictures.
 
@@ -111,6 +139,11 @@ def main() -> int:
         tabs.setCurrentIndex(1)
         grab(app, "operating-point")
         tabs.setCurrentIndex(0)
+        side_by_side(app)
+        grab(app, "viewports")
+        app.window.page.viewports.set_layout("1x1")
+        for name, picture in (("palette", "palette"), ("keys", "keys"), ("change-keys", "change-keys")):
+            grab_with_dialog(app, name, picture)
         app.window.toggle_theme()
         grab(app, "light")
         app.window.close()

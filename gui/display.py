@@ -249,6 +249,10 @@ class Display(QObject):
         self._runner.cancel("prefetch")  # what the reader waits for comes first
         self._submit(ref, series, "pixels", lambda outcome: self._arrived(ref, series, outcome))
 
+    def is_kept(self, ref: SliceRef) -> bool:
+        """Whether a slice can be shown without reading it."""
+        return self._cache.peek(ref) is not None
+
     def fetch(self, ref: SliceRef, series: Series, key: str, done: Callable[[Pixels | None], None]) -> None:
         """Get the pixels of a slice for another viewport, and a window for its series.
 
