@@ -40,7 +40,7 @@ def test_the_phantom_comes_back_in_order(tmp_path: Path) -> None:
     assert [r.path for r in series.slices] == paths
     assert series.is_stack
     assert series.modality == "MR"
-    assert series.notes == ()
+    assert series.notes == ("derived: not the scanner's own pixels",), "and nothing of distances"
 
 
 @settings(max_examples=15, deadline=None)

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import signal
+import subprocess
+import sys
 import threading
 from dataclasses import replace
 from pathlib import Path
@@ -98,3 +102,23 @@ def test_a_file_that_is_gone_is_named_and_can_come_back(tmp_path: Path) -> None:
 def test_a_reference_of_another_shape_is_refused(refs: list[SliceRef]) -> None:
     with pytest.raises(UnreadableFile, match="another shape"):
         PixelCache(1 << 20).get(replace(refs[0], rows=7))
+
+
+def test_a_file_cut_short_under_an_open_reader_is_an_error_and_not_the_end(tmp_path: Path) -> None:
+    path = write_dicom(tmp_path / "a.dcm", np.stack([ramp(256, 256)] * 8))
+    reader = open_reader(path)
+    whole = path.stat().st_size
+    os.truncate(path, whole // 4)
+    with pytest.raises(UnreadableFile):
+        reader.pixels(7)
+    # Why files are not mapped (docs/adr/0009): the same through a map ends the process.
+    mapped = (
+        "import mmap, os, sys\n"
+        "with open(sys.argv[1], 'r+b') as file:\n"
+        "    view = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)\n"
+        "    os.truncate(sys.argv[1], 10)\n"
+        "    print(view[-1])\n"
+    )
+    ended = subprocess.run([sys.executable, "-c", mapped, str(path)], check=False, capture_output=True)
+    if sys.platform == "linux":
+        assert ended.returncode == -signal.SIGBUS
