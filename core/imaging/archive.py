@@ -31,7 +31,7 @@ MAX_MEMBER = 1 << 30
 MAX_TOTAL = 32 << 30
 _MAX_DIRECTORY = 32 << 20
 _RATIO, _RATIO_FREE = 250, 64 << 20  # a member may be this many times its packed size, or this large
-_CHUNK = 1 << 16
+_STEP = 1 << 14  # read and inflated at once: a header is seldom longer
 _KEPT_BYTES, _KEPT_FROM = 256 << 20, 4 << 20  # of inflated members that are worth keeping
 _KEPT_ARCHIVES = 4
 _HIDDEN = ("__MACOSX",)
@@ -82,7 +82,7 @@ class Archive:
         member = self.members.get(name)
         if member is None:
             raise UnreadableFile(self.path / name, "is not in the archive (any more)")
-        return cast("BinaryIO", io.BufferedReader(_MemberStream(self.path, member), _CHUNK))
+        return cast("BinaryIO", io.BufferedReader(_MemberStream(self.path, member)))
 
 
 def archive_place(path: Path) -> tuple[Path, str] | None:
@@ -349,11 +349,13 @@ class _MemberStream(io.RawIOBase):
         assert isinstance(self._ready, bytearray)
         self._file.seek(self._next)
         while len(self._ready) < until:
-            packed = self._inflater.unconsumed_tail or self._file.read(min(_CHUNK, self._packed_left))
+            packed = self._inflater.unconsumed_tail or self._file.read(min(_STEP, self._packed_left))
             if not self._inflater.unconsumed_tail:
                 self._packed_left -= len(packed)
             try:
-                more = self._inflater.decompress(packed, self._member.size - len(self._ready))
+                wanted = max(until - len(self._ready), _STEP)
+                left = self._member.size - len(self._ready)
+                more = self._inflater.decompress(packed, min(wanted, left))
             except zlib.error as error:
                 raise UnreadableFile(
                     self._shown, "damaged zip archive: a member cannot be inflated"

@@ -12,6 +12,8 @@ from numpy.typing import NDArray
 from pydicom.dataset import Dataset, FileDataset, FileMetaDataset
 from pydicom.uid import UID, ExplicitVRLittleEndian, MRImageStorage, generate_uid
 
+from core.imaging.reader import open_reader
+
 
 def dicom(
     pixels: NDArray[np.generic], syntax: UID = ExplicitVRLittleEndian, **attributes: Any
@@ -84,3 +86,17 @@ def deep_colour_tiff(grey: NDArray[np.uint16], orientation: int) -> bytes:
     table = b"".join(struct.pack("<HHII", *entry) for entry in entries)
     head = b"II*\0" + struct.pack("<IH", 8, count)
     return head + table + struct.pack("<I3H", 0, 16, 16, 16) + data
+
+
+def only_slice(path: Path) -> NDArray[np.float32]:
+    """Pixels of a file's only slice."""
+    reader = open_reader(path)
+    assert len(reader.slices()) == 1
+    return reader.pixels(0)
+
+
+def decode_all(path: Path) -> None:
+    """Open a file and decode every slice."""
+    reader = open_reader(path)
+    for i in range(len(reader.slices())):
+        reader.pixels(i)

@@ -7,25 +7,18 @@ import zipfile
 import zlib
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Literal
 
-import cv2
-import imagecodecs
 import numpy as np
 import pydicom
 import pytest
 import tifffile
-from hypothesis import given, settings
-from hypothesis import strategies as st
 from PIL import Image
 from pydicom.data import get_testdata_file
 from pydicom.uid import DeflatedExplicitVRLittleEndian, ExplicitVRBigEndian, RLELossless
 
 from core.errors import UnreadableFile
-from core.imaging import tiff
-from core.imaging.base import ColourReader, Reader
 from core.imaging.reader import open_reader
-from tests.core.imaging.files import deep_colour_tiff, dicom, item, plane, ramp, write_dicom
+from tests.core.imaging.files import decode_all, dicom, item, only_slice, plane, ramp, write_dicom
 from tests.core.imaging.nifti_files import write_nifti
 
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning:pydicom")
@@ -110,12 +103,6 @@ def anywhere(request: pytest.FixtureRequest, any_file: Path) -> Path:
     return packed / "a folder" / any_file.name
 
 
-def _decode_all(path: Path) -> None:
-    reader = open_reader(path)
-    for i in range(len(reader.slices())):
-        reader.pixels(i)
-
-
 class TestConformance:
     """What every reader promises."""
 
@@ -172,7 +159,7 @@ class TestConformance:
         data = any_file.read_bytes()
         any_file.write_bytes(data[: int(len(data) * keep)])
         with pytest.raises(UnreadableFile) as caught:
-            _decode_all(any_file)
+            decode_all(any_file)
         assert str(any_file) in str(caught.value)
 
     def test_gone_is_said(self, any_file: Path) -> None:
@@ -182,24 +169,18 @@ class TestConformance:
             reader.pixels(0)
 
 
-def _only(path: Path) -> np.ndarray:
-    reader: Reader = open_reader(path)
-    assert len(reader.slices()) == 1
-    return reader.pixels(0)
-
-
 class TestDicomValues:
     """From stored values to rescaled ones."""
 
     def test_slope_and_intercept(self, tmp_path: Path) -> None:
         path = write_dicom(tmp_path / "a.dcm", ramp(), RescaleSlope="0.5", RescaleIntercept="-10")
-        assert np.array_equal(_only(path), ramp() * 0.5 - 10)
+        assert np.array_equal(only_slice(path), ramp() * 0.5 - 10)
 
     def test_signed_with_unused_high_bits(self, tmp_path: Path) -> None:
         # 12 bits stored: 0x0FFF is -1, whatever the four bits above it hold.
         stored = np.array([[0x0FFF, 0xF001], [0x0800, 0x07FF]], dtype="<u2")
         path = write_dicom(tmp_path / "a.dcm", stored, BitsStored=12, HighBit=11, PixelRepresentation=1)
-        assert _only(path).tolist() == [[-1, 1], [-2048, 2047]]
+        assert only_slice(path).tolist() == [[-1, 1], [-2048, 2047]]
 
     def test_modality_lut(self, tmp_path: Path) -> None:
         lut = item(
@@ -210,7 +191,7 @@ class TestDicomValues:
         path = write_dicom(
             tmp_path / "a.dcm", np.array([[0, 1], [2, 3]], dtype="uint16"), ModalityLUTSequence=[lut]
         )
-        assert _only(path).tolist() == [[10, 20], [40, 80]]
+        assert only_slice(path).tolist() == [[10, 20], [40, 80]]
 
     def test_rescale_is_per_frame(self, tmp_path: Path) -> None:
         pairs = ((2.0, 1.0), (0.25, -5.0))
@@ -236,12 +217,12 @@ class TestDicomValues:
         dataset = dicom(ramp(dtype=">u2"), syntax=ExplicitVRBigEndian)
         dataset["PixelData"].VR = "OW"
         pydicom.dcmwrite(tmp_path / "a.dcm", dataset, enforce_file_format=True)
-        assert np.array_equal(_only(tmp_path / "a.dcm"), ramp())
+        assert np.array_equal(only_slice(tmp_path / "a.dcm"), ramp())
 
     def test_deflated(self, tmp_path: Path) -> None:
         dataset = dicom(ramp(), syntax=DeflatedExplicitVRLittleEndian)
         pydicom.dcmwrite(tmp_path / "a.dcm", dataset, enforce_file_format=True)
-        assert np.array_equal(_only(tmp_path / "a.dcm"), ramp())
+        assert np.array_equal(only_slice(tmp_path / "a.dcm"), ramp())
 
     def test_colour_becomes_luma_exactly_where_grey(self, tmp_path: Path) -> None:
         colour = np.zeros((2, 2, 3), dtype=np.uint8)
@@ -251,7 +232,7 @@ class TestDicomValues:
         dataset.PlanarConfiguration = 0
         dataset.PixelData = colour.tobytes()
         pydicom.dcmwrite(tmp_path / "a.dcm", dataset, enforce_file_format=True)
-        pixels = _only(tmp_path / "a.dcm")
+        pixels = only_slice(tmp_path / "a.dcm")
         assert pixels[0, 0] == 137
         assert pixels[0, 1] == pytest.approx(0.299 * 255, abs=1e-3)
 
@@ -262,7 +243,7 @@ class TestDicomValues:
         bare_set.update(dataset)
         bare_set.save_as(bare, implicit_vr=True, little_endian=True, enforce_file_format=False)
         assert bare.read_bytes()[128:132] != b"DICM"
-        assert np.array_equal(_only(bare), ramp())
+        assert np.array_equal(only_slice(bare), ramp())
 
     @pytest.mark.parametrize(
         "name",
@@ -310,7 +291,7 @@ class TestDicomHeader:
     def test_presentation_lut_inverse(self, tmp_path: Path) -> None:
         path = write_dicom(tmp_path / "a.dcm", ramp(), PresentationLUTShape="INVERSE")
         assert open_reader(path).slices()[0].inverted
-        assert np.array_equal(_only(path), ramp())  # never inverted here
+        assert np.array_equal(only_slice(path), ramp())  # never inverted here
 
     def test_padding_is_kept_in_pixels_and_known(self, tmp_path: Path) -> None:
         # Written unsigned although the pixels are signed, as real files do: 63536 is -2000.
@@ -321,7 +302,7 @@ class TestDicomHeader:
         (ref,) = open_reader(tmp_path / "a.dcm").slices()
         assert ref.padding is not None
         assert ref.padding == pytest.approx((-3990, -3990), abs=0.01)
-        assert _only(tmp_path / "a.dcm").tolist() == [[-3990, 20], [22, 24]]
+        assert only_slice(tmp_path / "a.dcm").tolist() == [[-3990, 20], [22, 24]]
 
     def test_geometry_and_window_of_each_frame(self, tmp_path: Path) -> None:
         shared = item(
@@ -367,92 +348,6 @@ class TestDicomHeader:
         good = write_dicom(tmp_path / "b.dcm", ramp(), PatientID="SECRET-ID", PatientName="SECRET^NAME")
         reader = open_reader(good)
         assert "SECRET" not in repr(reader.slices()) + repr(reader.heading)
-
-
-class TestRaster:
-    """Plain images."""
-
-    @pytest.mark.parametrize(
-        ("suffix", "dtype"),
-        [("png", "uint8"), ("png", "uint16"), ("tif", "uint8"), ("tif", "uint16"), ("tif", "float32"),
-         ("bmp", "uint8"), ("tif", "int32")],
-    )  # fmt: skip
-    def test_depths_are_kept(self, tmp_path: Path, suffix: str, dtype: str) -> None:
-        values = ramp(dtype=dtype) * (1000 if dtype in ("uint16", "int32") else 1)
-        path = tmp_path / f"a.{suffix}"
-        Image.fromarray(values).save(path)
-        assert np.array_equal(_only(path), values.astype(np.float32))
-
-    @pytest.mark.parametrize("suffix", ["png", "tif"])
-    def test_sixteen_bit_colour_is_not_cut_to_eight(self, tmp_path: Path, suffix: str) -> None:
-        grey = ramp() * 1000
-        path = tmp_path / f"a.{suffix}"
-        assert cv2.imwrite(str(path), np.repeat(grey[..., None], 3, axis=2))
-        assert np.array_equal(_only(path), grey)
-
-    def test_red_is_red(self, tmp_path: Path) -> None:
-        for name, colour in (("r", (60000, 0, 0)), ("b", (0, 0, 60000))):
-            samples = np.full((4, 4, 3), colour, dtype=np.uint16)
-            png = tmp_path / f"{name}.png"
-            png.write_bytes(imagecodecs.png_encode(samples))
-            tif = tmp_path / f"{name}.tif"
-            assert cv2.imwrite(str(tif), samples[..., ::-1])
-            expected = 60000 * (0.299 if name == "r" else 0.114)
-            assert _only(png)[0, 0] == pytest.approx(expected, rel=1e-4)
-            assert _only(tif)[0, 0] == pytest.approx(expected, rel=1e-4)
-
-    @pytest.mark.parametrize("mode", ["RGB", "RGBA", "LA", "P", "1"])
-    def test_grey_in_other_modes_is_exact(self, tmp_path: Path, mode: str) -> None:
-        grey = np.array([[0, 255, 0], [255, 0, 255]], dtype=np.uint8)
-        Image.fromarray(grey).convert(mode).save(tmp_path / "a.png")
-        assert np.array_equal(_only(tmp_path / "a.png"), grey)
-
-    @pytest.mark.parametrize("orientation", range(1, 9))
-    @pytest.mark.parametrize("suffix", ["png", "jpg", "tif"])
-    def test_exif_orientation_is_applied_once(self, tmp_path: Path, orientation: int, suffix: str) -> None:
-        upright = np.zeros((24, 40), dtype=np.uint8)
-        upright[:8, :8] = 250  # a mark in the top left corner
-        stored = {  # how a camera would have stored it
-            1: upright, 2: upright[:, ::-1], 3: upright[::-1, ::-1], 4: upright[::-1], 5: upright.T,
-            6: upright.T[::-1], 7: upright.T[::-1, ::-1], 8: upright.T[:, ::-1],
-        }[orientation]  # fmt: skip
-        exif = Image.Exif()
-        exif[0x0112] = orientation
-        path = tmp_path / f"a.{suffix}"
-        Image.fromarray(np.ascontiguousarray(stored)).save(path, exif=exif)
-        reader = open_reader(path)
-        assert (reader.slices()[0].rows, reader.slices()[0].columns) == (24, 40)
-        assert np.abs(reader.pixels(0) - upright).max() < 12  # JPEG is lossy
-
-    @pytest.mark.parametrize("orientation", range(1, 9))
-    def test_orientation_of_a_deep_colour_tiff_is_applied_once(
-        self, tmp_path: Path, orientation: int
-    ) -> None:
-        upright = np.arange(24, dtype=np.uint16).reshape(4, 6) * 1000
-        stored = {
-            1: upright, 2: upright[:, ::-1], 3: upright[::-1, ::-1], 4: upright[::-1], 5: upright.T,
-            6: upright.T[::-1], 7: upright.T[::-1, ::-1], 8: upright.T[:, ::-1],
-        }[orientation]  # fmt: skip
-        path = tmp_path / "a.tif"
-        path.write_bytes(deep_colour_tiff(stored, orientation))
-        reader = open_reader(path)
-        assert (reader.slices()[0].rows, reader.slices()[0].columns) == (4, 6)
-        assert np.array_equal(reader.pixels(0), upright)
-
-    def test_partly_nan_is_shown_as_the_lowest_value_and_noted(self, tmp_path: Path) -> None:
-        values = np.array([[np.nan, 2.0], [np.inf, 5.0]], dtype=np.float32)
-        Image.fromarray(values).save(tmp_path / "a.tif")
-        reader = open_reader(tmp_path / "a.tif")
-        assert reader.pixels(0).tolist() == [[2, 2], [5, 5]]
-        assert any("not numbers" in note for note in reader.heading.notes)
-
-    def test_changed_since_it_was_opened(self, tmp_path: Path) -> None:
-        path = tmp_path / "a.png"
-        Image.fromarray(ramp()).save(path)
-        reader = open_reader(path)
-        Image.fromarray(ramp() + 1).save(path)
-        with pytest.raises(UnreadableFile, match="changed since it was opened"):
-            reader.pixels(0)
 
 
 class TestBadInput:
@@ -549,113 +444,9 @@ class TestBadInput:
     def test_one_pixel_and_all_equal_are_fine(self, tmp_path: Path) -> None:
         Image.fromarray(np.array([[7]], dtype=np.uint8)).save(tmp_path / "one.png")
         Image.fromarray(np.full((5, 5), 9, dtype=np.uint8)).save(tmp_path / "equal.png")
-        assert _only(tmp_path / "one.png").tolist() == [[7]]
-        assert _only(tmp_path / "equal.png").tolist() == [[9] * 5] * 5
+        assert only_slice(tmp_path / "one.png").tolist() == [[7]]
+        assert only_slice(tmp_path / "equal.png").tolist() == [[9] * 5] * 5
 
     def test_a_folder_is_not_a_file(self, tmp_path: Path) -> None:
         with pytest.raises(UnreadableFile, match="is a folder"):
             open_reader(tmp_path)
-
-
-class TestTiff:
-    """What Pillow does not read, or reads wrong."""
-
-    @pytest.mark.parametrize("dtype", ["u1", "i1", "u2", "i2", "u4", "i4", "u8", "i8", "f2", "f4", "f8"])
-    @pytest.mark.parametrize("layout", [{}, {"tile": (16, 16)}, {"bigtiff": True}, {"compression": "lzw"}])
-    @pytest.mark.parametrize("order", ["<", ">"])
-    def test_every_type_of_value(
-        self, tmp_path: Path, dtype: str, layout: dict[str, Any], order: Literal["<", ">"]
-    ) -> None:
-        values = ramp(20, 24, dtype="int32") % 256 - (0 if dtype[0] == "u" else 128)
-        tifffile.imwrite(tmp_path / "a.tif", values.astype(dtype), byteorder=order, **layout)
-        assert np.array_equal(_only(tmp_path / "a.tif"), values.astype(np.float32))
-
-    @pytest.mark.parametrize("planar", ["contig", "separate"])
-    def test_colour_as_pixels_or_as_planes(self, tmp_path: Path, planar: str) -> None:
-        colour = np.random.default_rng(1).integers(0, 60000, (5, 6, 3), dtype=np.uint16)
-        stored = colour if planar == "contig" else np.moveaxis(colour, -1, 0)
-        tifffile.imwrite(tmp_path / "a.tif", stored, photometric="rgb", planarconfig=planar)
-        reader = open_reader(tmp_path / "a.tif")
-        assert isinstance(reader, ColourReader)
-        assert reader.slices()[0].colour
-        found = reader.colour(0)
-        assert found is not None
-        assert np.array_equal(found, colour)
-
-    def test_pages_of_different_kind(self, tmp_path: Path) -> None:
-        pages = [ramp(), ramp(4, 4, "uint8"), (ramp() * 0.5).astype(np.float32)]
-        with tifffile.TiffWriter(tmp_path / "a.tif") as writer:
-            for page in pages:
-                writer.write(page, photometric="minisblack")
-        reader = open_reader(tmp_path / "a.tif")
-        assert [(r.rows, r.columns) for r in reader.slices()] == [(6, 8), (4, 4), (6, 8)]
-        for i, page in enumerate(pages):
-            assert np.array_equal(reader.pixels(i), page)
-
-    def test_a_thumbnail_is_no_slice(self, tmp_path: Path) -> None:
-        with tifffile.TiffWriter(tmp_path / "a.tif") as writer:
-            writer.write(ramp(3, 4), subfiletype=1)
-            writer.write(ramp())
-        reader = open_reader(tmp_path / "a.tif")
-        assert len(reader.slices()) == 1
-        assert reader.slices()[0].key.endswith("#1")
-        assert np.array_equal(reader.pixels(0), ramp())
-
-    def test_counted_from_white(self, tmp_path: Path) -> None:
-        for dtype, stays in (("u1", False), ("u2", True)):
-            values = ramp(dtype=dtype)
-            tifffile.imwrite(tmp_path / "a.tif", values, photometric="miniswhite")
-            reader = open_reader(tmp_path / "a.tif")
-            assert reader.slices()[0].inverted is stays
-            assert np.array_equal(reader.pixels(0), values if stays else 255 - values)
-
-    def test_more_pages_than_are_read(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(tiff, "MAX_PAGES", 2)
-        tifffile.imwrite(tmp_path / "a.tif", np.stack([ramp()] * 3), photometric="minisblack")
-        with pytest.raises(UnreadableFile, match="more than 2 pages"):
-            open_reader(tmp_path / "a.tif")
-
-    @settings(max_examples=150, deadline=None)
-    @given(at=st.integers(0, 1000), value=st.integers(0, 255))
-    def test_any_byte_may_be_wrong(
-        self, tmp_path_factory: pytest.TempPathFactory, at: int, value: int
-    ) -> None:
-        path = tmp_path_factory.mktemp("t") / "a.tif"
-        tifffile.imwrite(path, ramp(16, 16), compression="zlib", tile=(16, 16))
-        data = bytearray(path.read_bytes())
-        data[at % len(data)] = value
-        path.write_bytes(data)
-        try:
-            _decode_all(path)
-        except UnreadableFile:
-            return
-
-
-class TestColour:
-    """Shown in colour, analysed in grey."""
-
-    @pytest.mark.parametrize("suffix", ["png", "bmp", "tif"])
-    def test_the_colours_are_there_beside_the_luma(self, tmp_path: Path, suffix: str) -> None:
-        colour = np.random.default_rng(2).integers(0, 255, (7, 5, 3), dtype=np.uint8)
-        Image.fromarray(colour).save(tmp_path / f"a.{suffix}")
-        reader = open_reader(tmp_path / f"a.{suffix}")
-        assert isinstance(reader, ColourReader)
-        assert reader.slices()[0].colour
-        found = reader.colour(0)
-        assert found is not None
-        assert np.array_equal(found, colour)
-        assert np.allclose(reader.pixels(0), colour @ np.array([0.299, 0.587, 0.114]), atol=1e-3)
-
-    def test_grey_stored_as_colour_is_grey(self, tmp_path: Path) -> None:
-        Image.fromarray(ramp(dtype="uint8")).convert("RGB").save(tmp_path / "a.png")
-        reader = open_reader(tmp_path / "a.png")
-        assert isinstance(reader, ColourReader)
-        assert reader.colour(0) is None
-        assert np.array_equal(reader.pixels(0), ramp())
-
-    def test_grey_has_no_colour(self, tmp_path: Path) -> None:
-        Image.fromarray(ramp()).save(tmp_path / "a.png")
-        reader = open_reader(tmp_path / "a.png")
-        assert isinstance(reader, ColourReader)
-        assert not reader.slices()[0].colour
-        assert reader.colour(0) is None
