@@ -222,7 +222,9 @@ class MainWindow(QMainWindow):
         """Enable, check and name the actions as things stand."""
         for command in COMMANDS:
             action = self.actions_by_id[command.id]
-            action.setEnabled(enabled(command, self.context))
+            now = enabled(command, self.context)
+            if now != action.isEnabled():  # asking is cheap, setting is not: this runs at every slice
+                action.setEnabled(now)
             if command.checked is not None:
                 action.setChecked(command.checked(self.context))
         workspace, schema = self._desk.session.workspace, self._desk.session.workspace.schema

@@ -26,6 +26,7 @@ from PySide6.QtGui import (
 from PySide6.QtWidgets import QSizePolicy, QWidget
 
 from core.model import Window
+from gui.viewer.box_layer import BoxLayer
 from gui.viewer.gestures import (
     BoxDrag,
     DrawBox,
@@ -105,6 +106,7 @@ class Canvas(QWidget):
         self._pointer = QPointF()
         self._slice_image = SliceImage()
         self._proposal_layer = ProposalLayer()
+        self._box_layer = BoxLayer()
         self.setMouseTracking(True)
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
@@ -127,7 +129,7 @@ class Canvas(QWidget):
         if self._mouse.gesture is not None and self._outlived(self._mouse.gesture, old):
             self._forget_gesture()
         turned = scene.orientation != old.orientation
-        if scene.fit_key != old.fit_key or turned or pixel_aspect(scene.spacing) != pixel_aspect(old.spacing):
+        if scene.fit_key != old.fit_key or turned or _aspect(scene) != _aspect(old):
             self._view_shape = None
         if scene.shape is not None and scene.shape != self._view_shape:
             self._fit()
@@ -185,7 +187,7 @@ class Canvas(QWidget):
         if shape is None:
             return
         self._view_shape = shape
-        aspect, orientation = pixel_aspect(self._scene.spacing), self._scene.orientation
+        aspect, orientation = _aspect(self._scene), self._scene.orientation
         self._view = fitted(shape, QSizeF(self.size()), aspect, orientation=orientation)
         self.update()
 
@@ -193,7 +195,7 @@ class Canvas(QWidget):
         """One pixel of the slice on one pixel of the screen, in the middle."""
         shape = self._scene.shape
         if shape is not None:
-            aspect = pixel_aspect(self._scene.spacing)
+            aspect = _aspect(self._scene)
             scale = 1 / self.devicePixelRatioF()
             self._set_view(centred(shape, QSizeF(self.size()), scale, aspect, self._scene.orientation))
 
@@ -548,6 +550,7 @@ class Canvas(QWidget):
             image=image,
             slice_image=self._slice_image,
             proposal_layer=self._proposal_layer,
+            box_layer=self._box_layer,
             overlays=lay_out(scene, transform, size, QFontMetricsF(font), self._corner_mode),
             boxes=boxes,
             hovered=self._hovered,
@@ -558,3 +561,7 @@ class Canvas(QWidget):
             font=font,
             focus=self.palette().color(QPalette.ColorRole.Highlight) if self.hasFocus() else None,
         )
+
+
+def _aspect(scene: SliceScene) -> float:
+    return pixel_aspect(scene.spacing, scene.aspect)

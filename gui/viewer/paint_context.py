@@ -9,6 +9,7 @@ from PySide6.QtCore import QPointF, QRectF, QSizeF
 from PySide6.QtGui import QColor, QFont, QImage
 
 from core.model import Box
+from gui.viewer.box_layer import BoxLayer
 from gui.viewer.measures import Measure
 from gui.viewer.overlays import Overlays
 from gui.viewer.proposal_layer import ProposalLayer
@@ -29,6 +30,7 @@ class PaintContext:
         image: The windowed slice, or None.
         slice_image: Its cache, for reduced copies.
         proposal_layer: The cache of the proposals' hairlines.
+        box_layer: The cache of the outlines of very many boxes.
         overlays: Placed text.
         boxes: Boxes to draw, in layer order; empty while hidden.
         hovered: Id of the box under the pointer, or None.
@@ -47,6 +49,7 @@ class PaintContext:
     image: QImage | None
     slice_image: SliceImage
     proposal_layer: ProposalLayer
+    box_layer: BoxLayer
     overlays: Overlays
     boxes: tuple[BoxItem, ...]
     hovered: str | None

@@ -8,6 +8,7 @@ from PySide6.QtCore import QPointF, QRectF, QSize, Qt
 from PySide6.QtGui import QColor, QFont, QPainter, QPen
 
 from gui.viewer import looks
+from gui.viewer.box_layer import MANY
 from gui.viewer.glyphs import Glyph, paint_glyph
 from gui.viewer.interaction import handle_rects
 from gui.viewer.labels import paint_chips
@@ -57,10 +58,21 @@ def paint_proposals(painter: QPainter, context: PaintContext) -> None:
 
 def paint_boxes(painter: QPainter, context: PaintContext) -> None:
     """Rejected boxes, detections, annotations; the selected or hovered proposal too."""
+    chosen = (context.scene.selected, context.hovered)
+    still = tuple(b for b in context.boxes if b.id not in chosen and b.kind is not BoxKind.PROPOSAL)
+
+    def outline(onto: QPainter, item: BoxItem) -> None:
+        _paint_outline(onto, item, context, extra=0.0)
+
+    if len(still) < MANY:
+        for item in still:
+            outline(painter, item)
+    else:
+        layer = context.box_layer.get(still, outline, context.transform, context.size, context.device_ratio)
+        painter.drawImage(QPointF(0, 0), layer)
     for item in context.boxes:
-        special = item.id in (context.scene.selected, context.hovered)
-        if item.kind is not BoxKind.PROPOSAL or special:
-            _paint_outline(painter, item, context, extra=0.8 if special else 0.0)
+        if item.id in chosen:
+            _paint_outline(painter, item, context, extra=0.8)
 
 
 def _paint_outline(painter: QPainter, item: BoxItem, context: PaintContext, *, extra: float) -> None:

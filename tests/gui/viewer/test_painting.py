@@ -268,3 +268,14 @@ def test_a_real_slice_is_shown_pixel_by_pixel(qtbot: QtBot, data_dir: Path) -> N
     canvas = show(qtbot, shown, image.width(), image.height())
     inner = (slice(1, -1), slice(1, -1))  # less the focus ring
     np.testing.assert_allclose(picture(canvas)[:, :, 0][inner], pixels[inner], atol=1)
+
+
+def test_very_many_boxes_look_the_same_as_few_drawn_one_by_one(
+    qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    boxes = [item((5 + i, 4 + i, 40 + i, 30 + i), list(BoxKind)[i % 6], id=f"b{i}") for i in range(50)]
+    layered = picture(show(qtbot, scene(boxes, pixels=BLACK, selected="b7")))
+    monkeypatch.setattr("gui.viewer.painting.MANY", 1000)
+    one_by_one = picture(show(qtbot, scene(boxes, pixels=BLACK, selected="b7")))
+    # Blending onto nothing first rounds differently by a level or two.
+    assert np.abs(layered - one_by_one).max() <= 6
