@@ -108,7 +108,7 @@ def linked_view(source: Seen, target: Seen) -> ViewTransform:
     else:
         place = (point[0] / ours.columns * theirs.columns, point[1] / ours.rows * theirs.rows)
         scale = _fit(target).scale_x * source.view.scale_x / _fit(source).scale_x
-    aspect = pixel_aspect(theirs.spacing)
+    aspect = pixel_aspect(theirs.spacing, theirs.aspect)
     view = ViewTransform(scale, scale * aspect, orientation=target.view.orientation)
     middle_of_widget = QPointF(target.size.width() / 2, target.size.height() / 2)
     return view.panned(middle_of_widget - view.to_widget(*place))
@@ -117,4 +117,4 @@ def linked_view(source: Seen, target: Seen) -> ViewTransform:
 def _fit(seen: Seen) -> ViewTransform:
     ref = seen.spot.ref
     shape = (ref.rows, ref.columns)
-    return fitted(shape, seen.size, pixel_aspect(ref.spacing), orientation=seen.view.orientation)
+    return fitted(shape, seen.size, pixel_aspect(ref.spacing, ref.aspect), orientation=seen.view.orientation)

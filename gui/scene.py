@@ -87,6 +87,7 @@ def _scene(desk: Desk, shown: Shown, selected: str | None) -> SliceScene:
         window=window or NO_WINDOW,
         inverted=ref.inverted != view.inverted,
         spacing=ref.spacing,
+        aspect=ref.aspect,
         letters=view.orientation.letters(orientation_letters(ref.geometry)) if ref.geometry else None,
         boxes=_boxes(desk, ref) if shown.pixels is not None else (),
         selected=selected,

@@ -90,6 +90,7 @@ class SliceScene:
         window: Grey-level window.
         inverted: Whether grey levels are inverted after the window.
         spacing: (row, column) in mm, or None where unknown: then no scale bar, square pixels.
+        aspect: Height over width of a pixel where the spacing is unknown.
         letters: Orientation letters, or None where the orientation is unknown.
         boxes: All boxes; proposals, rejected ones, detections and annotations are layered by kind.
         selected: Id of the selected box, or None.
@@ -111,6 +112,7 @@ class SliceScene:
     window: Window = _UNIT_WINDOW
     inverted: bool = False
     spacing: tuple[float, float] | None = None
+    aspect: float = 1.0
     letters: Letters | None = None
     boxes: tuple[BoxItem, ...] = ()
     selected: str | None = None

@@ -90,10 +90,10 @@ def _into_view(low: float, high: float, extent: float) -> float:
     return 0.0
 
 
-def pixel_aspect(spacing: tuple[float, float] | None) -> float:
-    """Height over width of a pixel; 1 where the spacing is unknown or makes no sense."""
+def pixel_aspect(spacing: tuple[float, float] | None, otherwise: float = 1.0) -> float:
+    """Height over width of a pixel; `otherwise` where the spacing is unknown, 1 where it makes no sense."""
     if spacing is None:
-        return 1.0
+        return otherwise if math.isfinite(otherwise) and otherwise > 0 else 1.0
     row, column = spacing
     if not (math.isfinite(row) and math.isfinite(column) and row > 0 and column > 0):
         return 1.0

@@ -88,3 +88,5 @@ def test_a_box_covers_its_pixels() -> None:
 )
 def test_pixel_aspect(spacing: tuple[float, float] | None, aspect: float) -> None:
     assert pixel_aspect(spacing) == aspect
+    assert pixel_aspect(spacing, 1.25) == (1.25 if spacing is None else aspect)
+    assert pixel_aspect(None, math.nan) == 1.0
