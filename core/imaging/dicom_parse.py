@@ -19,6 +19,7 @@ _ITEM = b"\xfe\xff\x00\xe0"  # tags of items, little endian
 _ITEM_END = b"\xfe\xff\x0d\xe0"
 _SEQUENCE_END = b"\xfe\xff\xdd\xe0"
 _MAX_NESTING = 64
+_MOST_ELEMENTS = 50_000
 
 
 def read_header(path: Path, stream: BinaryIO, bare: bool) -> tuple[Dataset, bool]:
@@ -29,14 +30,14 @@ def read_header(path: Path, stream: BinaryIO, bare: bool) -> tuple[Dataset, bool
     the file's end. Such elements are stepped over, and reading begins again behind them.
     """
     try:
-        return read_partial(stream, stop_when=_at_pixels, force=bare), False
+        return read_partial(stream, stop_when=_Stop(path), force=bare), False
     except (OSError, EOFError):
         stream.seek(0)
-        dataset: Dataset = read_partial(stream, stop_when=_at_pixels_or_unknown, force=bare)
+        dataset: Dataset = read_partial(stream, stop_when=_Stop(path, at_unknown=True), force=bare)
         if dataset.original_encoding != (False, False):
             raise
     while _skip_unknown(path, stream):
-        dataset.update(read_dataset(stream, False, False, stop_when=_at_pixels_or_unknown))
+        dataset.update(read_dataset(stream, False, False, stop_when=_Stop(path, at_unknown=True)))
     return dataset, True
 
 
@@ -76,9 +77,20 @@ def _tag_and_length(path: Path, stream: BinaryIO) -> tuple[bytes, int]:
     return head[:4], struct.unpack("<I", head[4:])[0]
 
 
-def _at_pixels(tag: BaseTag, vr: str | None, length: int) -> bool:
-    return tag in PIXEL_TAGS
+class _Stop:
+    """Tells pydicom where to stop: at the pixels, perhaps at elements of unknown kind and undefined length.
 
+    Raises:
+        UnreadableFile: There are more elements than any header has; reading on would take minutes.
+    """
 
-def _at_pixels_or_unknown(tag: BaseTag, vr: str | None, length: int) -> bool:
-    return tag in PIXEL_TAGS or (vr == "UN" and length == UNDEFINED)
+    def __init__(self, path: Path, *, at_unknown: bool = False) -> None:
+        self._path = path
+        self._at_unknown = at_unknown
+        self._seen = 0
+
+    def __call__(self, tag: BaseTag, vr: str | None, length: int) -> bool:
+        self._seen += 1
+        if self._seen > _MOST_ELEMENTS:
+            raise UnreadableFile(self._path, f"damaged DICOM: more than {_MOST_ELEMENTS:,} elements")
+        return tag in PIXEL_TAGS or (self._at_unknown and vr == "UN" and length == UNDEFINED)

@@ -232,3 +232,12 @@ class TestReader:
         pydicom.dcmwrite(tmp_path / "a.dcm", dicom(ramp()), enforce_file_format=True)
         (tmp_path / "b.dcm").write_bytes((tmp_path / "a.dcm").read_bytes()[128:])
         assert np.array_equal(open_reader(tmp_path / "b.dcm").pixels(0), ramp())
+
+    def test_a_header_without_end_is_left_early(self, tmp_path: Path) -> None:
+        pydicom.dcmwrite(tmp_path / "a.dcm", dicom(ramp()), enforce_file_format=True)
+        data = (tmp_path / "a.dcm").read_bytes()
+        many = b"".join(struct.pack("<HH2sH", 0x0029, i, b"LO", 0) for i in range(0x1000, 0xFFFF))
+        at = data.index(b"\xe0\x7f\x10\0")
+        (tmp_path / "a.dcm").write_bytes(data[:at] + many * 4 + data[at:])
+        with pytest.raises(UnreadableFile, match="more than 50,000 elements"):
+            open_reader(tmp_path / "a.dcm")
