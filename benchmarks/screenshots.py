@@ -12,11 +12,15 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
+import pydicom
+from pydicom.uid import generate_uid
 from PySide6.QtCore import QEventLoop, QPoint, QPointF, QTimer
 from PySide6.QtGui import QColor, QPainter
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QDialog, QTabWidget
 
+from core.imaging.phantom import PhantomSpec, make_phantom
 from core.imaging.phantom_demo import make_demo
 from gui import actions
 from gui.app import App, build
@@ -88,6 +92,32 @@ def grab(app: App, name: str) -> None:
     app.window.grab().save(str(IMAGES / f"{name}.png"))
 
 
+def other_planes(series: Path, folder: Path) -> None:
+    """The demo's head at its first date in two more planes, in the same frame of reference."""
+    folder.mkdir()
+    phantom = make_phantom(PhantomSpec(slices=108))
+    x0, y0, z0 = phantom.origin
+    (dy, dx), dz = phantom.spacing, phantom.slice_spacing
+    volume = phantom.volume[::-1]  # the top of the head first
+    top = z0 + (len(volume) - 1) * dz
+    template = next(iter(sorted(series.iterdir())))
+    for number in range(60, 200, 7):
+        for name, pixels, position, across, spacing in (
+            ("sagittal", volume[:, :, number], [x0 + number * dx, y0, top], [0, 1, 0], [dz, dy]),
+            ("coronal", volume[:, number, :], [x0, y0 + number * dy, top], [1, 0, 0], [dz, dx]),
+        ):
+            dataset = pydicom.dcmread(template)
+            dataset.SeriesInstanceUID = f"{dataset.SeriesInstanceUID[:50]}.{len(name)}"
+            dataset.SeriesDescription = f"T1 {name} (simulated)"
+            dataset.file_meta.MediaStorageSOPInstanceUID = dataset.SOPInstanceUID = generate_uid()
+            dataset.ImagePositionPatient = [round(v, 4) for v in position]
+            dataset.ImageOrientationPatient = [*across, 0, 0, -1]
+            dataset.PixelSpacing = [round(v, 6) for v in spacing]
+            dataset.Rows, dataset.Columns = pixels.shape
+            dataset.PixelData = np.ascontiguousarray(pixels).astype(np.uint16).tobytes()
+            dataset.save_as(folder / f"{name}-{number}.dcm")
+
+
 def side_by_side(app: App) -> None:
     """Four viewports, linked, the cursor over one of them."""
     app.window.page.viewports.set_layout("2x2")
@@ -127,7 +157,11 @@ def main() -> int:
         app.window.show()
         grab(app, "first-start")
         app.desk.engine.use_current_model()
-        paths = [Path(p) for p in sys.argv[1:]] or [make_demo(Path(home) / "demo")]
+        paths = [Path(p) for p in sys.argv[1:]]
+        if not paths:
+            demo = make_demo(Path(home) / "demo")
+            other_planes(demo / "first", Path(home) / "planes")
+            paths = [demo, Path(home) / "planes"]
         app.desk.session.open_paths(paths)
         wait_until(lambda: app.desk.engine.ready and app.desk.session.current_series is not None)
         wait_until(lambda: all_computed(app))

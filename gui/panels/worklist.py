@@ -113,9 +113,9 @@ def _name(row: Row) -> str:
 
 
 def _text(row: Row, column: int) -> str:
-    below = " · ".join(text for text in (row.series.modality, row.series.study_label) if text)
-    title = f"{_name(row)}\n{below}".rstrip()
-    return (title, _state(row), str(len(row.series.slices)))[column]
+    title = f"{_name(row)}\n{row.series.study_label}".rstrip()
+    size = f"{len(row.series.slices)}\n{row.series.modality}".rstrip()
+    return (title, _state(row), size)[column]
 
 
 def _state(row: Row) -> str:
