@@ -318,21 +318,36 @@ class Session(QObject):
         """Do the last undone edit again, and show where."""
         self._travel(self.workspace.redo, "Redid")
 
-    def _travel(self, move: Callable[[], JournalEntry | None], word: str) -> None:
+    def jump_to(self, seq: int) -> None:
+        """Go back in the history, or forth, until an entry is the last one that stands; one undo for each.
+
+        Args:
+            seq: An entry that stands or that redo can do again; 0 for before the first.
+        """
+        workspace = self.workspace
+        while workspace.can_undo and seq < max(workspace.standing) and seq not in workspace.undone:
+            if not self._travel(workspace.undo, "Undid"):
+                return
+        while seq in workspace.undone:
+            if not self._travel(workspace.redo, "Redid"):
+                return
+
+    def _travel(self, move: Callable[[], JournalEntry | None], word: str) -> bool:
         try:
             entry = move()
         except (StoreError, EditConflict) as error:
             self.said.emit("error", str(error))
-            return
+            return False
         if entry is None:
             self.said.emit("info", f"Nothing to {'undo' if word == 'Undid' else 'redo'}.")
-            return
+            return False
         if entry.slice_keys and self.current_slice_key not in entry.slice_keys:
             place = self.find_slice(entry.slice_keys[0])
             if place is not None:
                 self.go_to(place.series_uid, place.index)
         self._tell_of(entry)
         self.said.emit("info", f"{word}: {entry.text.partition(': ')[2]}")
+        return True
 
     # -- reading -------------------------------------------------------------------------------------
 

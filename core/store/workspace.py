@@ -177,6 +177,16 @@ class Workspace:
             return self._append(done.edit, "redo", f"redo: {done.text}", redoes=done.seq)
 
     @property
+    def standing(self) -> frozenset[int]:
+        """Numbers of the entries whose effect stands: those that undo can take back."""
+        return frozenset(self._stacks.undo)
+
+    @property
+    def undone(self) -> tuple[int, ...]:
+        """Numbers of the entries that redo can do again, the next one last."""
+        return tuple(self._stacks.redo)
+
+    @property
     def can_undo(self) -> bool:
         """Whether an edit stands that can be taken back."""
         return bool(self._stacks.undo)

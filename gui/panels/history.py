@@ -5,7 +5,16 @@ from __future__ import annotations
 from datetime import datetime
 
 from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QLabel, QListWidget, QVBoxLayout, QWidget
+from PySide6.QtWidgets import (
+    QComboBox,
+    QHBoxLayout,
+    QLabel,
+    QListWidget,
+    QListWidgetItem,
+    QPushButton,
+    QVBoxLayout,
+    QWidget,
+)
 
 from core.boxes import iou
 from core.model import Annotation, OriginKind
@@ -15,10 +24,16 @@ from gui.panels.finding_rows import remarks
 
 ROWS = 200
 """Entries of the journal shown, newest first."""
+SCOPES = ("History of this slice, newest first", "History of the workspace, newest first")
+_REACHABLE = Qt.ItemDataRole.UserRole + 1
 
 
 class HistoryPanel(QWidget):
-    """What a box knows about itself, and what was done on this slice."""
+    """What a box knows about itself, and what was done: on this slice, or in the whole workspace.
+
+    From the whole history the reader can go back to any entry that stands, or forth to one undone: every
+    entry between is taken back or done again in turn, and the journal keeps it all.
+    """
 
     def __init__(self, desk: Desk) -> None:
         super().__init__()
@@ -30,10 +45,22 @@ class HistoryPanel(QWidget):
         self.entries = QListWidget()
         self.entries.setAccessibleName("History of this slice")
         self.entries.setWordWrap(True)
+        self.entries.itemActivated.connect(lambda _item: self._jump())
+        self.entries.currentItemChanged.connect(lambda *_items: self._enable())
+        self.scope = QComboBox()
+        self.scope.addItems(SCOPES)
+        self.scope.setAccessibleName("Which history")
+        self.scope.currentIndexChanged.connect(lambda _index: self.refresh())
+        self.back = QPushButton("Go to this state")
+        self.back.setToolTip("Undo or redo until the chosen entry is the last that stands.")
+        self.back.clicked.connect(self._jump)
+        row = QHBoxLayout()
+        row.addWidget(self.scope, 1)
+        row.addWidget(self.back)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(10, 10, 10, 10)
         layout.addWidget(self.provenance)
-        layout.addWidget(QLabel("History of this slice, newest first"))
+        layout.addLayout(row)
         layout.addWidget(self.entries, 1)
         session = desk.session
         session.selection_changed.connect(self._show_provenance)
@@ -47,10 +74,27 @@ class HistoryPanel(QWidget):
         """Read the journal again for the slice in view."""
         self._show_provenance()
         self.entries.clear()
-        key = self._desk.session.current_slice_key
-        if key:
-            for entry in self._desk.session.workspace.history(key, limit=ROWS):
-                self.entries.addItem(_line(entry))
+        workspace, key = self._desk.session.workspace, self._desk.session.current_slice_key
+        whole = self.scope.currentIndex() == 1
+        if whole or key:
+            standing, undone = workspace.standing, workspace.undone
+            for entry in workspace.history(None if whole else key, limit=ROWS):
+                item = QListWidgetItem(_line(entry))
+                item.setData(Qt.ItemDataRole.UserRole, entry.seq)
+                if entry.seq in undone:
+                    item.setText(f"↶ {item.text()} (undone)")
+                item.setData(_REACHABLE, entry.seq in standing or entry.seq in undone)
+                self.entries.addItem(item)
+        self._enable()
+
+    def _enable(self) -> None:
+        item = self.entries.currentItem()
+        self.back.setEnabled(item is not None and bool(item.data(_REACHABLE)))
+
+    def _jump(self) -> None:
+        item = self.entries.currentItem()
+        if item is not None and item.data(_REACHABLE):
+            self._desk.session.jump_to(int(item.data(Qt.ItemDataRole.UserRole)))
 
     def _show_provenance(self) -> None:
         annotation = self._desk.session.selected_annotation
