@@ -14,7 +14,7 @@ from core.imaging.grouping import Found, dicom_series, raster_series
 from core.imaging.index import Index, Indexed, NoIndex
 from core.imaging.looking import look_into_all
 from core.imaging.records import Contents
-from core.imaging.walk import Visited, path_key, walk
+from core.imaging.walk import Visited, path_key, shown_name, walk
 from core.jobs import CancelToken, Progress, no_progress
 from core.model import Catalog, DicomObject, Skipped
 
@@ -224,7 +224,7 @@ class _Gathered:
             self._dicom += slices
         else:
             self._copies[first.series_uid] += 1
-            self.skipped.append(Skipped(path, f"the same SOP instance as {owner.name}"))
+            self.skipped.append(Skipped(path, f"the same SOP instance as {shown_name(owner)}"))
         return ()
 
     def catalog(self) -> Catalog:

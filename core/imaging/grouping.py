@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from itertools import groupby
@@ -12,7 +13,7 @@ import numpy as np
 
 from core.imaging.spacing import spacing_notes
 from core.imaging.stacks import SAME_PLACE_MM, Found, Stack, along_normal, same_plane, stacks_of
-from core.imaging.walk import natural_key, path_key
+from core.imaging.walk import natural_key, path_key, shown_name
 from core.model import Series, SliceRef
 
 __all__ = ["Found", "dicom_series", "raster_series", "reading_order", "same_plane"]
@@ -59,15 +60,15 @@ def raster_series(found: Iterable[Found]) -> list[Series]:
 
 
 def _collection(folder: Path, members: Sequence[Found]) -> Series:
-    digest = hashlib.blake2b(str(folder.absolute()).encode(errors="replace"), digest_size=8).hexdigest()
+    digest = hashlib.blake2b(os.fsencode(folder.absolute()), digest_size=8).hexdigest()
     uid = f"folder:{digest}"
     ordered = reading_order((m.ref for m in members), is_stack=False)
-    notes = sorted({f"{m.ref.path.name}: {note}" for m in members for note in m.heading.notes})
+    notes = sorted({f"{shown_name(m.ref.path)}: {note}" for m in members for note in m.heading.notes})
     return Series(
         uid=uid,
         study_uid=uid,
         modality="",
-        description=folder.absolute().name or str(folder.absolute()),
+        description=shown_name(folder.absolute()) or str(folder.absolute()),
         slices=tuple(replace(ref, series_uid=uid) for ref in ordered),
         is_stack=False,
         notes=tuple(notes),

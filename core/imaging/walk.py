@@ -14,6 +14,11 @@ from core.model import Skipped
 _DIGITS = re.compile(r"(\d+)")
 
 
+def shown_name(path: Path) -> str:
+    """The last part of a path as text that any screen and file can hold, whatever bytes the name is of."""
+    return os.fsencode(path.name).decode("utf-8", errors="replace")
+
+
 def natural_key(name: str) -> tuple[tuple[int, int, str], ...]:
     """A sort key by which "slice 10" comes after "slice 9"; equal only for equal names."""
     parts = _DIGITS.split(name.casefold())

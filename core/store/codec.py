@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import base64
 import json
+import os
 import zlib
 from collections.abc import Sequence
 from pathlib import Path
@@ -65,7 +66,7 @@ def encode_slice(ref: SliceRef) -> Json:
     """A slice reference as JSON values; the path as it is (make it absolute first)."""
     return {
         "key": ref.key,
-        "path": str(ref.path),
+        "path": _path(ref.path),
         "frame": int(ref.frame),
         "rows": int(ref.rows),
         "columns": int(ref.columns),
@@ -78,6 +79,8 @@ def encode_slice(ref: SliceRef) -> Json:
         "frame_of_reference": ref.frame_of_reference,
         "instance_number": None if ref.instance_number is None else int(ref.instance_number),
         "padding": None if ref.padding is None else _floats(ref.padding),
+        "dimension": [int(v) for v in ref.dimension],
+        "aspect": float(ref.aspect),
         "colour": bool(ref.colour),
         "value_maps": [
             [*_floats((m.low, m.high, m.slope, m.intercept)), m.unit, m.label, _floats(m.table)]
@@ -96,7 +99,7 @@ def decode_slice(tree: Json) -> SliceRef:
     padding = tree.get("padding")  # workspaces made before it was kept lack it
     return SliceRef(
         key=tree["key"],
-        path=Path(tree["path"]),
+        path=_read_path(tree["path"]),
         frame=tree["frame"],
         rows=tree["rows"],
         columns=tree["columns"],
@@ -109,6 +112,8 @@ def decode_slice(tree: Json) -> SliceRef:
         frame_of_reference=tree["frame_of_reference"],
         instance_number=tree["instance_number"],
         padding=None if padding is None else (padding[0], padding[1]),
+        dimension=tuple(tree.get("dimension", ())),
+        aspect=tree.get("aspect", 1.0),
         colour=tree.get("colour", False),
         value_maps=tuple(_read_map(row) for row in tree.get("value_maps", ())),
     )
@@ -134,6 +139,20 @@ def _read_window(row: list[Any]) -> Window:
 def _read_map(row: list[Any]) -> ValueMap:
     low, high, slope, intercept, unit, label, table = row
     return ValueMap(low, high, slope, intercept, unit, label, tuple(table))
+
+
+def _path(path: Path) -> str | list[int]:
+    """The path as text; as bytes where its name is no text in any encoding (old discs, other systems)."""
+    text = str(path)
+    try:
+        text.encode("utf-8")
+    except UnicodeEncodeError:
+        return list(os.fsencode(text))
+    return text
+
+
+def _read_path(tree: str | list[int]) -> Path:
+    return Path(tree if isinstance(tree, str) else os.fsdecode(bytes(tree)))
 
 
 def _geometry(geometry: Geometry) -> Json:

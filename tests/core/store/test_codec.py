@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -80,3 +81,11 @@ def test_what_is_no_edit_is_refused(tree: dict[str, object]) -> None:
 )  # fmt: skip
 def test_a_slice_survives_as_text(ref: SliceRef) -> None:
     assert decode_slice(json.loads(canonical(encode_slice(ref)))) == ref
+
+
+def test_a_slice_keeps_its_dimension_aspect_and_odd_name() -> None:
+    path = Path(os.fsdecode(b"/caf\xe9/a.dcm"))
+    ref = SliceRef("dicom:1#0", path, 0, 4, 5, "1", dimension=(1, 3), aspect=1.25)
+    text = canonical(encode_slice(ref))
+    assert decode_slice(json.loads(text)) == ref
+    text.encode("utf-8")

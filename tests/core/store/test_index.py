@@ -22,6 +22,7 @@ from core.imaging.records import Contents
 from core.jobs import CancelToken
 from core.model import Catalog
 from core.store.index import FileIndex, index_file
+from core.store.workspace import Workspace
 from tests.core.imaging.files import plane, ramp, write_dicom
 
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning:pydicom")
@@ -314,3 +315,18 @@ def test_many_files_are_scanned_in_children_to_the_same_catalogue(
     monkeypatch.setattr(looking, "PARALLEL_FROM", 2)
     monkeypatch.setattr(catalog, "_AT_ONCE", 2)
     assert scan([folder]) == expected
+
+
+def test_a_workspace_knows_slices_of_odd_names(tmp_path: Path) -> None:
+    folder = Path(os.fsdecode(os.fsencode(tmp_path) + b"/caf\xe9"))
+    folder.mkdir()
+    write_dicom(folder / "a.dcm", ramp(), **plane(0))
+    Image.fromarray(ramp()).save(folder / "x.png")
+    found = scan([folder])
+    with Workspace.open(tmp_path / "w.overread", reader="r") as workspace:
+        for series in found.series:
+            workspace.remember(series)
+    with Workspace.open(tmp_path / "w.overread", reader="r") as workspace:
+        known = workspace.known_slices()
+    assert {k.ref.path for k in known} == {folder / "a.dcm", folder / "x.png"}
+    assert {k.series_description for k in known} == {"MR", "caf\ufffd"}
