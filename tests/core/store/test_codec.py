@@ -68,7 +68,8 @@ def test_what_is_no_edit_is_refused(tree: dict[str, object]) -> None:
         SliceRef(
             "dicom:1#2", Path("/a/ü.dcm"), 2, 256, 255, "1.2.3",
             Geometry((1.5, -2, 0.1), (1, 0, 0), (0, 1, 0), 0.9, 0.8), (0.9, 0.8),
-            (Window(40, 80, "BRAIN"), Window(0.5, 1, "x", "SIGMOID")), True, "abc", "1.2.9", 7, padding=(-0.5, 0.5),
+            (Window(40, 80, "BRAIN"), Window(0.5, 1, "x", "SIGMOID")), True, "abc", "1.2.9", 7,
+            padding=(-0.5, 0.5),
         ),
         SliceRef(
             "dicom:1#3", Path("/a/table.dcm"), 3, 2, 2, "1.2.4",
