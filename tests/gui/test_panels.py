@@ -88,12 +88,12 @@ def test_the_worklist_shows_states_and_counts(hands: Hands, phantom_folder: Path
     hands.open(phantom_folder)
     hands.open(pictures)
     table = worklist(hands).table
-    assert [r[1:] for r in texts(table)] == [["○ unread", "8"], ["○ unread", "4"]]
+    assert [r[1:] for r in texts(table)] == [["○ unread", "8\nMR"], ["○ unread", "4"]]
     hands.draw(BOX)
-    assert [r[1:] for r in texts(table)] == [["◐ started\n1 box", "8"], ["○ unread", "4"]]
+    assert [r[1:] for r in texts(table)] == [["◐ started\n1 box", "8\nMR"], ["○ unread", "4"]]
     hands.press(Qt.Key.Key_R)
     hands.press(Qt.Key.Key_R)
-    assert [r[1:] for r in texts(table)] == [["● read\n1 box", "8"], ["◐ started", "4"]]
+    assert [r[1:] for r in texts(table)] == [["● read\n1 box", "8\nMR"], ["◐ started", "4"]]
     assert current_row(table) == [1]
     hands.until(lambda: not worklist(hands).model.without_thumbnail())
 
@@ -108,7 +108,7 @@ def test_the_worklist_sorts(hands: Hands, phantom_folder: Path, pictures: Path) 
     for _ in range(2):
         QTest.mouseClick(header.viewport(), LEFT, pos=QPoint(at, 8))
         orders.append([r[2] for r in texts(table)])
-    assert sorted(orders) == [["4", "8"], ["8", "4"]]
+    assert sorted(orders) == [["4", "8\nMR"], ["8\nMR", "4"]]
     here = hands.session.current_slice_key
     click(hands, table, 0, 1)
     click(hands, table, 1, 1)
