@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 import time
+from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor, wait
-from dataclasses import dataclass, replace
+from concurrent.futures import ThreadPoolExecutor, wait
+from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 
@@ -32,14 +33,8 @@ from core.proposals.normalise import NORMALISATION, normalise
 _HASH_LENGTH = 12
 # Slices that go through the trunk together in a batch run.
 _TOGETHER = 4
-
-
-@dataclass(frozen=True, slots=True)
-class _Begun:
-    """A slice whose regions are being found."""
-
-    request: DetectRequest
-    proposals: Future[Proposals]
+# Batches at a time in a batch run, one of our threads each: torch's own would wait for each other.
+_SIDE_BY_SIDE = 2
 
 
 class RcnnDetector:
@@ -108,13 +103,21 @@ class RcnnDetector:
         """
         start = time.perf_counter()
         cancel.check()
-        (result,) = self._finished(self._begun([request], cancel), start, cancel)
-        return result
+        check_slice(request.image)
+        finding = self._aside.submit(self._proposals, request, cancel)
+        try:
+            embedding, (scale,) = self._embed([request.image])
+            proposals = finding.result()
+            judged = self._judge(embedding, scale, request, proposals, cancel)
+        finally:
+            # Whatever happened, no thread keeps the image.
+            wait([finding])
+        return replace(self._result(request, proposals, judged), milliseconds=_since(start))
 
     def detect_many(
         self, requests: Iterable[DetectRequest], *, cancel: CancelToken
     ) -> Iterator[DetectResult]:
-        """Run on slices in turn, a few through the trunk at once while regions of the next are found.
+        """Run on slices in turn: a few through the trunk at once, two such batches side by side.
 
         The numbers are those of `detect`, up to rounding. A result's time is its share of its batch.
 
@@ -123,15 +126,30 @@ class RcnnDetector:
             InputError: A slice is not a two-dimensional, non-empty array.
         """
         waiting = iter(requests)
-        begun = self._begun(list(islice(waiting, _TOGETHER)), cancel)
-        while begun:
-            start = time.perf_counter()
-            following = self._begun(list(islice(waiting, _TOGETHER)), cancel)
-            yield from self._finished(begun, start, cancel)
-            begun = following
+        batches = iter(lambda: list(islice(waiting, _TOGETHER)), [])
+        with ThreadPoolExecutor(_SIDE_BY_SIDE, thread_name_prefix="detect") as pool:
+            running = deque(pool.submit(self._batch, b, cancel) for b in islice(batches, _SIDE_BY_SIDE))
+            try:
+                while running:
+                    # One more than threads, so that none waits for the reader of the results.
+                    running.extend(pool.submit(self._batch, b, cancel) for b in islice(batches, 1))
+                    yield from running.popleft().result()
+            finally:
+                for later in running:
+                    later.cancel()
 
-    def _begun(self, requests: Sequence[DetectRequest], cancel: CancelToken) -> list[_Begun]:
-        return [_Begun(r, self._aside.submit(self._proposals, r, cancel)) for r in requests]
+    def _batch(self, requests: Sequence[DetectRequest], cancel: CancelToken) -> list[DetectResult]:
+        start = time.perf_counter()
+        cancel.check()
+        for request in requests:
+            check_slice(request.image)
+        embedding, scales = self._embed([r.image for r in requests])
+        results = []
+        for index, request in enumerate(requests):
+            proposals = self._proposals(request, cancel)
+            judged = self._judge(embedding.only(index), scales[index], request, proposals, cancel)
+            results.append(self._result(request, proposals, judged))
+        return [replace(r, milliseconds=_since(start) / len(requests)) for r in results]
 
     def _proposals(self, request: DetectRequest, cancel: CancelToken) -> Proposals:
         if request.proposals is not None:
@@ -139,25 +157,6 @@ class RcnnDetector:
         found = self._proposer.propose(request.image, cancel=cancel)
         # Results are kept for every slice; regions take megabytes, and ten milliseconds to find again.
         return replace(found, regions=None)
-
-    def _finished(self, begun: Sequence[_Begun], start: float, cancel: CancelToken) -> list[DetectResult]:
-        requests = [b.request for b in begun]
-        try:
-            for request in requests:
-                check_slice(request.image)
-            embedding, scales = self._embed([r.image for r in requests])
-            judged = [
-                self._judge(embedding.only(i), scales[i], requests[i], b.proposals.result(), cancel)
-                for i, b in enumerate(begun)
-            ]
-        finally:
-            # Whatever happened, no thread keeps an image.
-            wait([b.proposals for b in begun])
-        milliseconds = (time.perf_counter() - start) * 1000.0 / len(begun)
-        return [
-            self._result(r, b.proposals.result(), j, milliseconds)
-            for r, b, j in zip(requests, begun, judged, strict=True)
-        ]
 
     @torch.inference_mode()
     def _embed(self, images: Sequence[NDArray[np.float32]]) -> tuple[Embedding, list[float]]:
@@ -189,9 +188,7 @@ class RcnnDetector:
             probabilities=np.where(judged.probabilities > 0.0, self._scores.apply(judged.probabilities), 0.0),
         )
 
-    def _result(
-        self, request: DetectRequest, proposals: Proposals, judged: Judged, milliseconds: float
-    ) -> DetectResult:
+    def _result(self, request: DetectRequest, proposals: Proposals, judged: Judged) -> DetectResult:
         boxes = bx.from_array(judged.boxes)
         detections = tuple(
             Detection(
@@ -203,8 +200,9 @@ class RcnnDetector:
             )
             for region, label in class_detections(judged, self._nms_iou, LEAST_SCORE)
         )
-        trace = self._trace(judged, boxes)
-        return DetectResult(request.slice_key, self.identity, detections, proposals, trace, milliseconds)
+        return DetectResult(
+            request.slice_key, self.identity, detections, proposals, self._trace(judged, boxes)
+        )
 
     def _trace(self, judged: Judged, boxes: Sequence[Box]) -> tuple[TraceRow, ...]:
         by, classes, scores = suppress(judged, self._nms_iou), judged.classes, judged.scores
@@ -220,6 +218,11 @@ class RcnnDetector:
             )
             for index, row in enumerate(judged.probabilities.tolist())
         )
+
+
+def _since(start: float) -> float:
+    """Milliseconds since a moment of perf_counter."""
+    return (time.perf_counter() - start) * 1000.0
 
 
 def load_detector(

@@ -29,6 +29,9 @@ def align(maps: Tensor, regions: Sequence[Tensor], pool: int, stride: float) -> 
         (ΣR, pool · pool, C), rows of the grid from top to bottom.
     """
     count, channels, height, width = maps.shape
+    if not torch.is_grad_enabled():
+        # Without a backward pass torch's own sampler is four times as fast.
+        return torch.cat([_sampled(maps[i], r, pool, stride) for i, r in enumerate(regions)])
     table = maps.permute(0, 2, 3, 1).reshape(count * height * width, channels)
     # Cell (i, j) has its value in its middle.
     boxes = torch.cat(list(regions)).float() / stride - 0.5
@@ -46,6 +49,28 @@ def align(maps: Tensor, regions: Sequence[Tensor], pool: int, stride: float) -> 
         mode="sum",
     )
     return sampled.view(len(boxes), pool * pool, channels)
+
+
+def _sampled(image_map: Tensor, regions: Tensor, pool: int, stride: float) -> Tensor:
+    """The same of one map, by grid_sample: (R, pool · pool, C)."""
+    channels, height, width = image_map.shape
+    steps = (torch.arange(pool, device=regions.device) + 0.5) / pool
+    boxes = regions.float() / stride
+    x = boxes[:, :1] + steps * (boxes[:, 2:3] - boxes[:, :1])
+    y = boxes[:, 1:2] + steps * (boxes[:, 3:] - boxes[:, 1:2])
+    shape = (len(regions), pool, pool)
+    grid = torch.stack([x[:, None, :].expand(shape), y[:, :, None].expand(shape)], dim=3)
+    size = torch.tensor([width, height], device=regions.device)
+    # grid_sample counts from -1 to 1 over the map; beyond its edge the edge's own values, up to half a cell.
+    sampled = functional.grid_sample(
+        image_map[None].float(),
+        (grid * 2.0 / size - 1.0).view(1, len(regions) * pool, pool, 2),
+        padding_mode="border",
+        align_corners=False,
+    )
+    inside = ((grid >= -0.5) & (grid <= size + 0.5)).all(dim=3)
+    values = sampled.view(channels, len(regions), pool * pool).permute(1, 2, 0)
+    return (values * inside.view(len(regions), pool * pool, 1)).to(image_map.dtype)
 
 
 def _along(low: Tensor, high: Tensor, pool: int, cells: int) -> tuple[Tensor, Tensor]:

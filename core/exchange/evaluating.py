@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import tee
 
 import numpy as np
 from numpy.typing import NDArray
@@ -142,18 +143,25 @@ def run_models(
         detector.bind(own_schema(detector) if one_class else dataset.schema)
     read: list[LabelledSlice] = []
     found: list[list[tuple[Detection, ...]]] = [[] for _ in detectors]
-    for done, labelled in enumerate(dataset.slices, 1):
-        token.check()
-        try:
-            pixels = without_padding(load(labelled.ref), labelled.ref.padding)
-            request = DetectRequest(labelled.ref.key, pixels)
-        except UnreadableFile:
-            continue
-        for detector, rows in zip(detectors, found, strict=True):
-            detections = detector.detect(request, cancel=token).detections
-            rows.append(as_one_class(detections) if one_class else detections)
-        read.append(labelled)
-        progress(done, len(dataset.slices), labelled.ref.path.name)
+
+    def requests() -> Iterator[DetectRequest]:
+        for labelled in dataset.slices:
+            token.check()
+            try:
+                pixels = without_padding(load(labelled.ref), labelled.ref.padding)
+                request = DetectRequest(labelled.ref.key, pixels)
+            except UnreadableFile:
+                continue
+            read.append(labelled)
+            yield request
+
+    # Each slice is read once, by the detector that comes to it first.
+    shared = tee(requests(), len(detectors))
+    streams = [d.detect_many(r, cancel=token) for d, r in zip(detectors, shared, strict=True)]
+    for done, results in enumerate(zip(*streams, strict=True), 1):
+        for result, rows in zip(results, found, strict=True):
+            rows.append(as_one_class(result.detections) if one_class else result.detections)
+        progress(done, len(dataset.slices), read[done - 1].ref.path.name)
     if not read:
         raise InputError(f"{dataset.name}: not one slice of it can be read.")
     whole = Run(

@@ -12,7 +12,7 @@ from core.proposals.base import Mode, Proposer
 from core.proposals.compiled import available
 from core.proposals.opencv import OpenCvProposer
 
-Method = Literal["fast", "quality", "opencv-fast", "opencv-quality"]
+Method = Literal["fast", "quality", "coarse", "opencv-fast", "opencv-quality"]
 PROPOSERS: tuple[str, ...] = get_args(Method)
 DEFAULT_PROPOSER = "fast"
 
@@ -20,7 +20,7 @@ DEFAULT_PROPOSER = "fast"
 def make_proposer(name: str, limit: int | None = None) -> Proposer:
     """The proposer of that name.
 
-    Without numba, "fast" and "quality" would take minutes a slice: OpenCV's search stands in, under its own
+    Without numba, ours would take minutes a slice: OpenCV's search stands in, under its own
     name, so that no result says it came from ours.
 
     Args:
@@ -34,13 +34,14 @@ def make_proposer(name: str, limit: int | None = None) -> Proposer:
         raise InputError(f"unknown proposal method {name!r}: choose one of {', '.join(PROPOSERS)}")
     if limit is not None and limit < 0:
         raise InputError(f"limit {limit}: at least 0 proposals")
-    mode = cast("Mode", name.removeprefix("opencv-"))
+    coarse = name == "coarse"
+    mode = cast("Mode", "fast" if coarse else name.removeprefix("opencv-"))
     if name.startswith("opencv-") or not available():
         return OpenCvProposer(mode, limit=limit)
     # Here, not above: numba takes a quarter of a second, which a start need not pay.
-    from core.proposals.selective import SelectiveSearch  # noqa: PLC0415
+    from core.proposals.selective import COARSE, SelectiveSearch  # noqa: PLC0415
 
-    return SelectiveSearch(mode, limit)
+    return SelectiveSearch(mode, limit, COARSE if coarse else None, name)
 
 
 def warm_up(cancel: CancelToken) -> None:

@@ -19,13 +19,16 @@ def _theirs(maps: Tensor, regions: list[Tensor], pool: int, stride: float) -> Te
     return grid.flatten(2).transpose(1, 2)
 
 
+@pytest.mark.parametrize("learning", [True, False])
 @pytest.mark.parametrize("pool", [1, 3, 7])
-def test_it_samples_what_torchvision_samples(pool: int) -> None:
-    """Also where regions leave the map."""
+def test_it_samples_what_torchvision_samples(pool: int, learning: bool) -> None:
+    """Also where regions leave the map, and by both of its ways."""
     torch.manual_seed(0)
     maps = torch.randn(3, 5, 12, 9).to(memory_format=torch.channels_last)
     regions = [_regions(1, 20, -40.0, 80.0), torch.zeros(0, 4), _regions(2, 7, 0.0, 40.0)]
-    torch.testing.assert_close(align(maps, regions, pool, 8.0), _theirs(maps, regions, pool, 8.0))
+    with torch.set_grad_enabled(learning):
+        found = align(maps, regions, pool, 8.0)
+    torch.testing.assert_close(found, _theirs(maps, regions, pool, 8.0), rtol=1e-4, atol=1e-5)
 
 
 def test_its_gradient_is_torchvisions() -> None:

@@ -19,7 +19,7 @@ from core.proposals.registry import PROPOSERS, make_proposer
 from tests.core.proposals.samples import check_proposals, check_regions, head, propose
 
 DTYPES = ("uint8", "int16", "uint16", "int32", "float32", "float64", "bool")
-EXAMPLES = {"fast": 120, "quality": 40, "opencv-fast": 30, "opencv-quality": 15}
+EXAMPLES = {"coarse": 40, "fast": 120, "quality": 40, "opencv-fast": 30, "opencv-quality": 15}
 LARGEST = (70, 90)
 
 sides = st.sampled_from([1, 2, 7, 8, 9]) | st.integers(1, 70)

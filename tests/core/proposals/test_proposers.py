@@ -24,8 +24,8 @@ def proposer(request: pytest.FixtureRequest) -> Proposer:
     return make_proposer(str(request.param))
 
 
-def test_four_methods() -> None:
-    assert PROPOSERS == ("fast", "quality", "opencv-fast", "opencv-quality")
+def test_the_methods() -> None:
+    assert PROPOSERS == ("fast", "quality", "coarse", "opencv-fast", "opencv-quality")
     assert DEFAULT_PROPOSER in PROPOSERS
     assert tuple(make_proposer(name).name for name in PROPOSERS) == PROPOSERS
 
@@ -177,5 +177,5 @@ def test_a_large_slice_is_answered_in_its_own_pixels(name: str) -> None:
 
 
 def test_an_unknown_method_is_refused_with_the_known_ones() -> None:
-    with pytest.raises(InputError, match=r"'slow'.*fast, quality, opencv-fast, opencv-quality"):
+    with pytest.raises(InputError, match=r"'slow'.*fast, quality, coarse, opencv-fast, opencv-quality"):
         make_proposer("slow")

@@ -156,7 +156,7 @@ def test_without_numba_opencv_stands_in_under_its_own_name() -> None:
     lines = run.stdout.split("\n")
     assert lines[0] == "False"
     fast, quality = "opencv-fast opencv-fast 5", "opencv-quality opencv-quality 5"
-    assert lines[1:5] == [fast, quality, fast, quality]
+    assert lines[1:6] == [fast, quality, fast, fast, quality]
 
 
 def test_a_start_without_proposals_does_not_load_numba() -> None:
