@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from PySide6.QtCore import QEvent, QPoint, QPointF, Qt
+from PySide6.QtCore import QEvent, QPoint, QPointF, Qt, SignalInstance
 from PySide6.QtGui import QImage, QWheelEvent
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QWidget
@@ -20,6 +20,16 @@ from gui.viewer.scene import BoxItem, BoxKind, SliceScene
 
 LEFT, MIDDLE, RIGHT = Qt.MouseButton.LeftButton, Qt.MouseButton.MiddleButton, Qt.MouseButton.RightButton
 NO_KEY = Qt.KeyboardModifier.NoModifier
+EVENTS = (
+    "box_drawn",
+    "box_reshaped",
+    "box_copied",
+    "box_clicked",
+    "box_activated",
+    "window_changed",
+    "scrolled",
+    "tool_finished",
+)
 
 
 def item(box: tuple[float, float, float, float], kind: BoxKind = BoxKind.HUMAN, **more: Any) -> BoxItem:
@@ -91,3 +101,16 @@ def picture(widget: QWidget) -> NDArray[np.int16]:
     flat = np.frombuffer(image.constBits(), dtype=np.uint8)
     rows = flat.reshape(image.height(), image.bytesPerLine())[:, : image.width() * 3]
     return rows.reshape(image.height(), image.width(), 3).astype(np.int16)
+
+
+def listen(canvas: Canvas) -> list[tuple[Any, ...]]:
+    """All that the canvas says from now on, (signal, arguments…), pointing apart."""
+    heard: list[tuple[Any, ...]] = []
+    for name in EVENTS:
+        signal: SignalInstance = getattr(canvas, name)
+        signal.connect(lambda *values, name=name: heard.append((name, *values)))
+    return heard
+
+
+def corners(box: Box) -> tuple[float, float, float, float]:
+    return box.as_tuple()
