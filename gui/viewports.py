@@ -31,7 +31,7 @@ from gui.linking_views import (
 from gui.pane import Pane
 from gui.theme import current_theme
 from gui.viewer.canvas import Canvas
-from gui.viewer.scene import SliceScene
+from gui.viewer.scene import CornerMode, SliceScene
 
 _GAP = 3
 
@@ -57,6 +57,7 @@ class Viewports(QWidget):
         self._offsets: dict[Pane, float] = {}
         self._cross: Point | None = None
         self._pointed_at: tuple[Spot, Point] | None = None
+        self._corner_mode = CornerMode.ALL
         self._series = self._study = ""
         self._hung_by_rule = self._moving = self._steering = False
         self._grid = QGridLayout(self)
@@ -148,6 +149,17 @@ class Viewports(QWidget):
             return scene
         return replace(scene, cross=self._cross, references=tuple(self._lines_on(here, None)))
 
+    def set_corner_mode(self, mode: CornerMode) -> None:
+        """Show so much corner text in every viewport, those to come included."""
+        self._corner_mode = mode
+        for canvas in (self.canvas, *(p.canvas for p in self.panes)):
+            canvas.set_corner_mode(mode)
+
+    def set_boxes_hidden(self, hidden: bool) -> None:
+        """Hide or show all boxes in every viewport."""
+        for canvas in (self.canvas, *(p.canvas for p in self.panes)):
+            canvas.set_boxes_hidden(hidden)
+
     # -- arranging -----------------------------------------------------------------------------------
 
     def _arrange(self, name: str) -> None:
@@ -171,6 +183,8 @@ class Viewports(QWidget):
         pane.canvas.scrolled.connect(partial(self._scrolled, pane))
         pane.canvas.view_changed.connect(partial(self._zoomed, pane))
         pane.canvas.pointed.connect(lambda point: self._point(pane.spot, point))
+        pane.canvas.set_corner_mode(self._corner_mode)
+        pane.canvas.set_boxes_hidden(self.canvas.boxes_hidden())
         pane.draw()
         return pane
 

@@ -309,11 +309,11 @@ class MainWindow(QMainWindow):
     def cycle_corners(self) -> None:
         """Corner text: all, minimal, none."""
         self._corner = (self._corner + 1) % len(CORNER_MODES)
-        self.page.canvas.set_corner_mode(CORNER_MODES[self._corner])
+        self.page.viewports.set_corner_mode(CORNER_MODES[self._corner])
 
     def hide_boxes(self, hidden: bool) -> None:
         """Hide every box, or show them again."""
-        self.page.canvas.set_boxes_hidden(hidden)
+        self.page.viewports.set_boxes_hidden(hidden)
 
     def toggle_boxes(self) -> None:
         """Hide every box, or where they are hidden show them."""

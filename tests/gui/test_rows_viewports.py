@@ -295,3 +295,18 @@ def test_an_empty_pane_says_what_to_do(hands: Hands, phantom_folder: Path) -> No
     assert "Open another series" in pane.canvas.scene().message
     QTest.mouseClick(pane.canvas, LEFT)
     assert hands.session.current_slice is not None
+
+
+def test_hiding_boxes_and_corner_text_holds_for_every_viewport(hands: Hands, study: Path) -> None:
+    opened(hands, study)
+    (pane,) = panes(hands)
+    hands.canvas.setFocus()
+    QTest.keyPress(hands.canvas, Qt.Key.Key_H)
+    assert pane.canvas.boxes_hidden()
+    QTest.keyRelease(hands.canvas, Qt.Key.Key_H)
+    assert not pane.canvas.boxes_hidden()
+    hands.press(Qt.Key.Key_Space)
+    hands.press(Qt.Key.Key_Space)
+    hands.press(Qt.Key.Key_F5)
+    for each in (hands.canvas, *(p.canvas for p in panes(hands))):
+        assert each._paint_context().overlays.corners == ()
