@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 from core.detection.card import ModelCard
 from core.errors import InputError
 from core.model import SliceRef
-from core.proposals.registry import DEFAULT_PROPOSER
 
 Load = Callable[[SliceRef], NDArray[np.float32]]
 
@@ -69,7 +68,7 @@ class TrainConfig:
     weight_decay: float = 0.3
     valid_share: float = 0.15
     repeat: tuple[int, ...] = ()
-    proposer: str = DEFAULT_PROPOSER
+    proposer: str = "coarse"
     pretrained: Path | None = None
     init_from: Path | None = None
     precision: str = "auto"
