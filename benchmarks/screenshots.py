@@ -164,6 +164,10 @@ def main() -> int:
             paths = [demo, Path(home) / "planes"]
         app.desk.session.open_paths(paths)
         wait_until(lambda: app.desk.engine.ready and app.desk.session.current_series is not None)
+        wait_until(lambda: not app.desk.session.growing)
+        axial = next((s for s in app.desk.session.series if "post contrast" in s.description), None)
+        if axial is not None:
+            app.desk.session.go_to(axial.uid, 0)
         wait_until(lambda: all_computed(app))
         read_a_little(app)
         grab(app, "main")
@@ -176,7 +180,12 @@ def main() -> int:
         side_by_side(app)
         grab(app, "viewports")
         app.window.page.viewports.set_layout("1x1")
-        for name, picture in (("palette", "palette"), ("keys", "keys"), ("change-keys", "change-keys")):
+        for name, picture in (
+            ("palette", "palette"),
+            ("keys", "keys"),
+            ("change-keys", "change-keys"),
+            ("schemas", "schema-editor"),
+        ):
             grab_with_dialog(app, name, picture)
         app.window.toggle_theme()
         grab(app, "light")

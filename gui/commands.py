@@ -103,6 +103,14 @@ class Command:
 GESTURES: tuple[tuple[str, str], ...] = (
     ("Wheel", "Scroll through the slices."),
     ("Left drag", "Window: right is wider, up is brighter or darker; on a box: move; on a handle: resize."),
+    ("Ctrl+left drag on a box", "Put down a copy of it."),
+    (
+        "Arrows, with a box selected",
+        "Move it by a pixel, with Shift by ten; with Alt its right or lower edge.",
+    ),
+    ("Up, Down after drawing", "Go on to the next or previous slice; after a click on the box they move it."),
+    ("Esc", "Cancel what is being drawn or dragged; put the box tool away; let go of the selected box."),
+    ("Enter with the box tool", "A box in the middle of what is seen of the slice."),
     ("Left click on another viewport", "Make it the active one; what was there stays in view."),
     ("Middle drag", "Pan."),
     ("Right drag, Ctrl+wheel", "Zoom."),
