@@ -22,6 +22,7 @@ NAME = "overread"
 REFUSALS = "overread_refusals"
 """Decode option: a list to which `decode_frame` adds why it refused, as pydicom keeps no reason."""
 
+_JP2 = b"\0\0\0\x0cjP  "
 _JPEG_2000 = (
     uid.JPEG2000Lossless, uid.JPEG2000, uid.HTJ2KLossless,
     uid.HTJ2KLosslessRPCL, uid.HTJ2K,
@@ -48,6 +49,11 @@ def plugin_for(syntax: uid.UID) -> str:
     if syntax == uid.RLELossless:
         return "pydicom"
     return NAME if NAME in get_decoder(syntax).available_plugins else ""
+
+
+def is_jpeg_2000(syntax: uid.UID) -> bool:
+    """Whether frames of a transfer syntax are JPEG 2000 code streams."""
+    return syntax in _JPEG_2000
 
 
 def decode_frame(src: bytes, runner: base.DecodeRunner) -> bytes:
@@ -86,10 +92,35 @@ def _kind(syntax: uid.UID) -> int:
     return JPEG_LS if syntax in _JPEG_LS else JPEG
 
 
+def code_stream_at(src: bytes) -> int:
+    """Where a JPEG 2000 code stream begins: behind the boxes of a JP2 file, where it is wrapped in one.
+
+    Raises:
+        DecodeFailed: A box is shorter than its own header. pydicom would look at it for ever.
+    """
+    if not src.startswith(_JP2):
+        return 0
+    at = 12
+    while at < len(src):
+        length, kind = int.from_bytes(src[at : at + 4], "big"), src[at + 4 : at + 8]
+        if kind == b"jp2c":
+            return at + 8
+        if length < 8:
+            break
+        at += length
+    raise DecodeFailed("the code stream is damaged")
+
+
 def announced_size(src: bytes) -> tuple[int, int] | None:
-    """(rows, columns) that a code stream announces, read before anything is allocated for it."""
-    if src[:4] == b"\xff\x4f\xff\x51" and len(src) >= 24:  # JPEG 2000: SOC, SIZ
-        x1, y1, x0, y0 = (int.from_bytes(src[i : i + 4], "big") for i in (8, 12, 16, 20))
+    """(rows, columns) that a code stream announces, read before anything is allocated for it.
+
+    Raises:
+        DecodeFailed: It is wrapped in a JP2 file that holds none.
+    """
+    begin = code_stream_at(src)
+    size = src[begin : begin + 24]
+    if size[:4] == b"\xff\x4f\xff\x51" and len(size) == 24:  # JPEG 2000: SOC, SIZ
+        x1, y1, x0, y0 = (int.from_bytes(size[i : i + 4], "big") for i in (8, 12, 16, 20))
         return y1 - y0, x1 - x0
     found = frame_header(src)
     if found is None or found[0] + 9 > len(src):

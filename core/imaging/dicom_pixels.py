@@ -8,11 +8,13 @@ from typing import Any, BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 from pydicom import uid
+from pydicom.encaps import get_frame
 from pydicom.pixels.decoders.base import get_decoder
 from pydicom.pixels.processing import apply_color_lut
 
 from core.errors import UnreadableFile
 from core.imaging import dicom_codecs
+from core.imaging.dicom_decode import DecodeFailed
 from core.imaging.dicom_file import PACKED_BITS, OpenDicom
 from core.imaging.dicom_frame import text
 
@@ -45,7 +47,11 @@ def stored_values(path: Path, stream: BinaryIO, opened: OpenDicom, index: int) -
     stream.seek(opened.place.offset)
     plugin = dicom_codecs.plugin_for(opened.syntax)
     try:
+        if dicom_codecs.is_jpeg_2000(opened.syntax):
+            _check_boxes(stream, index, options)
         array, _ = get_decoder(opened.syntax).as_array(stream, index=index, decoding_plugin=plugin, **options)
+    except DecodeFailed as error:
+        raise UnreadableFile(path, f"frame {index + 1} ({opened.syntax.name}): {error}") from error
     except RuntimeError as error:  # what pydicom makes of a decoder's refusal
         if isinstance(error, RecursionError) or not opened.syntax.is_encapsulated:
             raise
@@ -54,6 +60,23 @@ def stored_values(path: Path, stream: BinaryIO, opened: OpenDicom, index: int) -
     if text(opened.dataset, "PhotometricInterpretation") == "PALETTE COLOR":
         return np.asarray(apply_color_lut(array, opened.dataset))
     return np.asarray(array)
+
+
+def _check_boxes(stream: BinaryIO, index: int, options: dict[str, Any]) -> None:
+    """Look at a frame before pydicom does, which walks the boxes of a damaged JP2 file for ever.
+
+    Raises:
+        DecodeFailed: The frame is wrapped in such a file.
+    """
+    at = stream.tell()
+    source = get_frame(
+        stream,
+        index,
+        number_of_frames=options["number_of_frames"],
+        extended_offsets=options.get("extended_offsets"),
+    )
+    stream.seek(at)
+    dicom_codecs.code_stream_at(source)
 
 
 def _options(opened: OpenDicom) -> dict[str, Any]:

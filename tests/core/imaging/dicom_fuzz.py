@@ -11,6 +11,7 @@ import contextlib
 import json
 import os
 import random
+import signal
 import struct
 import subprocess
 import sys
@@ -22,10 +23,16 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+import imagecodecs
 import numpy as np
 import pydicom
 from pydicom.encaps import encapsulate
-from pydicom.uid import DeflatedExplicitVRLittleEndian, ImplicitVRLittleEndian, JPEGLosslessSV1
+from pydicom.uid import (
+    DeflatedExplicitVRLittleEndian,
+    ImplicitVRLittleEndian,
+    JPEG2000Lossless,
+    JPEGLosslessSV1,
+)
 
 from core.errors import UnreadableFile
 from core.imaging.dicom_decode import pool
@@ -36,6 +43,7 @@ from core.imaging.window import apply_window, default_window
 from tests.core.imaging.files import dicom, item, plane, ramp, write_dicom
 
 WAIT_S = 5.0
+STUCK_S = 20.0  # of processor time
 _MODULE = "tests.core.imaging.dicom_fuzz"
 _ROOT = Path(__file__).resolve().parents[3]
 _MOST_DEATHS = 20  # then something is wrong with all of them
@@ -115,7 +123,7 @@ def _own() -> list[bytes]:
     ]
     enhanced = {"PerFrameFunctionalGroupsSequence": groups, "PatientName": "SECRET^NAME"}
     packed = {"BitsAllocated": 12, "BitsStored": 12, "HighBit": 11}
-    lossless = dicom(ramp(), syntax=JPEGLosslessSV1)
+    lossless, wrapped = (dicom(ramp(), syntax=syntax) for syntax in (JPEGLosslessSV1, JPEG2000Lossless))
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "a.dcm"
 
@@ -129,14 +137,13 @@ def _own() -> list[bytes]:
             write_dicom(path, ramp(), **packed).read_bytes(),
             written(dicom(ramp(), syntax=DeflatedExplicitVRLittleEndian, PatientName="SECRET^NAME")),
             written(dicom(ramp(), syntax=ImplicitVRLittleEndian, ModalityLUTSequence=[table])),
-            written(_encapsulated(lossless)),
+            written(_encapsulated(lossless, imagecodecs.ljpeg_encode(ramp()))),
+            written(_encapsulated(wrapped, imagecodecs.jpeg2k_encode(ramp(), level=0, codecformat="jp2"))),
         ]
 
 
-def _encapsulated(dataset: pydicom.FileDataset) -> pydicom.FileDataset:
-    import imagecodecs
-
-    dataset.PixelData = encapsulate([bytes(imagecodecs.ljpeg_encode(ramp()))])
+def _encapsulated(dataset: pydicom.FileDataset, stream: bytes | bytearray) -> pydicom.FileDataset:
+    dataset.PixelData = encapsulate([bytes(stream)])
     dataset["PixelData"].VR = "OB"
     dataset["PixelData"].is_undefined_length = True
     return dataset
@@ -256,12 +263,19 @@ def run_here(first: int, count: int, seed: int, folders: Sequence[Path], at: Pat
         with at.open("r+b", buffering=0) as mark:
             for index in range(first, first + count):
                 path.write_bytes(mutated(sources, seed, index))
+                _die_when_stuck()
                 mark.seek(0)
                 mark.write(b"%010d" % index)
                 _open_one(path, index, report, reasons)
     report.worker_bytes = max([report.worker_bytes, *map(_peak, pool.pids())])
     report.reasons = dict(reasons.most_common(40))
     return report
+
+
+def _die_when_stuck() -> None:
+    """End this process if the next file takes so much processor time: then it will never be done."""
+    if hasattr(signal, "setitimer"):
+        signal.setitimer(signal.ITIMER_PROF, STUCK_S)
 
 
 def _open_one(path: Path, index: int, report: Report, reasons: Counter[str]) -> None:
@@ -320,10 +334,13 @@ def run(count: int, seed: int, folders: Sequence[Path] = (), first: int = 0) -> 
             if done.returncode >= 0:
                 raise RuntimeError("the child that opens the files failed by itself; its message is above")
             died = int(at.read_bytes())
-            total.deaths.append(died)
+            if done.returncode == -getattr(signal, "SIGPROF", 0):
+                total.waits.append((died, STUCK_S))
+            else:
+                total.deaths.append(died)
             total.count += died - index + 1
             index = died + 1
-            if len(total.deaths) >= _MOST_DEATHS:
+            if len(total.deaths) + len(total.waits) >= _MOST_DEATHS:
                 break
     return total
 

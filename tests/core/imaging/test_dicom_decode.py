@@ -195,6 +195,19 @@ class TestReader:
         path = compressed(tmp_path / "a.dcm", J2K[:-2] + comment + J2K[-2:], JPEG2000Lossless, SLICE.shape)
         assert np.array_equal(open_reader(path).pixels(0), SLICE)
 
+    def test_a_jp2_file_around_the_code_stream(self, tmp_path: Path) -> None:
+        jp2 = bytes(imagecodecs.jpeg2k_encode(SLICE, level=0, reversible=True, codecformat="jp2"))
+        path = compressed(tmp_path / "a.dcm", jp2, JPEG2000Lossless, SLICE.shape)
+        assert np.array_equal(open_reader(path).pixels(0), SLICE)
+        for length in (0, 7):  # pydicom steps from box to box by their lengths, and would stay at the second
+            broken = jp2[:12] + length.to_bytes(4, "big") + jp2[16:]
+            path = compressed(tmp_path / "a.dcm", broken, JPEG2000Lossless, SLICE.shape)
+            with pytest.raises(UnreadableFile, match="the code stream is damaged"):
+                open_reader(path).pixels(0)
+        path = compressed(tmp_path / "a.dcm", jp2, JPEG2000Lossless, (64, 49))
+        with pytest.raises(UnreadableFile, match="holds 48 × 64 pixels"):
+            open_reader(path).pixels(0)
+
     def test_nothing_compressed_is_decoded_in_this_process(
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
