@@ -25,10 +25,6 @@ KIND_OF_ORIGIN = {
 }
 PROPOSAL_COLOR = "#9fb3c8"
 UNKNOWN_CLASS_COLOR = "#ffffff"
-WELCOME = (
-    "Drop a folder of DICOM series or pictures here, or press Ctrl+O.\n"
-    "To look around first: File ▸ Open the demo study."
-)
 NO_WINDOW = Window(0.5, 1.0)
 
 
@@ -59,7 +55,7 @@ def build_scene(desk: Desk) -> SliceScene:
     session, display = desk.session, desk.display
     ref, series = session.current_slice, session.current_series
     if ref is None or series is None:
-        return SliceScene(message=WELCOME)
+        return SliceScene()  # the start card says how to begin
     message = ""
     if display.unreadable:
         message = f"This slice cannot be shown.\n{display.unreadable}"

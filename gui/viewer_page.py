@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from PySide6.QtCore import QTimer, Signal
+from PySide6.QtCore import Qt, QTimer, Signal
 from PySide6.QtWidgets import QVBoxLayout, QWidget
 
 from core.model import Box
@@ -15,6 +15,7 @@ from gui.cine import Cine
 from gui.display import view_options
 from gui.hanging import Hangings
 from gui.scene import build_scene, strip_marks
+from gui.start_card import StartCard
 from gui.viewer.canvas import Canvas
 from gui.viewer.measures import Line
 from gui.viewer.scene import Tool
@@ -45,6 +46,9 @@ class ViewerPage(QWidget):
         layout.addWidget(self.viewports, 1)
         layout.addWidget(self.strip)
         # Several signals often come at once (a result, its effect on the selection): draw once for all.
+        self.start = StartCard()
+        over = QVBoxLayout(self.canvas)
+        over.addWidget(self.start, alignment=Qt.AlignmentFlag.AlignCenter)
         self._redraw = QTimer(self, singleShot=True, interval=0)
         self._redraw.timeout.connect(self.draw)
         self._connect_model()
@@ -92,6 +96,7 @@ class ViewerPage(QWidget):
 
     def _show_slice(self) -> None:
         self.canvas.set_scene(self.viewports.decorated(build_scene(self._desk)))
+        self.start.setVisible(self._desk.session.current_slice is None)
 
     def toggle_smooth(self) -> None:
         """Smooth enlarged pixels, or show each as a plain square; now and next time."""

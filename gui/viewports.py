@@ -52,6 +52,8 @@ class Viewports(QWidget):
         super().__init__()
         self._desk, self._settings, self._hangings = desk, settings, hangings
         self.canvas = canvas
+        # On a small screen the docks give way, not the slice.
+        self.setMinimumSize(300, 240)
         self.layout_name = "1x1"
         self._cells: list[Pane | None] = [None]
         self._offsets: dict[Pane, float] = {}

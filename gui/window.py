@@ -78,6 +78,7 @@ class MainWindow(QMainWindow):
         self.setStatusBar(status)
         self._build_actions()
         self._tint_icons()
+        page.start.offer(self.actions_by_id)
         self._build_menus()
         self.toolbar = self._build_toolbar()
         app = QApplication.instance()

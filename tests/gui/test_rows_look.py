@@ -20,6 +20,7 @@ from PySide6.QtWidgets import (
     QComboBox,
     QDialog,
     QDoubleSpinBox,
+    QPushButton,
     QTabBar,
     QToolButton,
     QWidget,
@@ -181,3 +182,14 @@ def test_the_window_can_be_small(hands: Hands) -> None:
     smallest = hands.window.minimumSizeHint().boundedTo(QSize(4000, 4000))
     assert smallest.width() <= 960
     assert smallest.height() <= 540
+
+
+def test_a_first_start_offers_three_ways_to_begin(hands: Hands) -> None:
+    card = hands.window.page.start
+    assert card.isVisible()
+    buttons = {b.text().partition("    ")[0]: b for b in card.findChildren(QPushButton)}
+    assert list(buttons) == ["Open folder…", "Open files…", "Open the demo study"]
+    with hands.qtbot.waitSignal(hands.window.demo_wanted):
+        hands.push(buttons["Open the demo study"])
+    hands.until(lambda: hands.session.current_slice is not None)
+    hands.until(lambda: not card.isVisible())
