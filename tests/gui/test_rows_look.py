@@ -191,5 +191,5 @@ def test_a_first_start_offers_three_ways_to_begin(hands: Hands) -> None:
     assert list(buttons) == ["Open folder…", "Open files…", "Open the demo study"]
     with hands.qtbot.waitSignal(hands.window.demo_wanted):
         hands.push(buttons["Open the demo study"])
-    hands.until(lambda: hands.session.current_slice is not None)
+    hands.until(lambda: hands.session.current_slice is not None, patience=90_000)  # it is made first
     hands.until(lambda: not card.isVisible())
