@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Literal
 
-from PySide6.QtCore import QEvent, QPointF, QSize, QSizeF, Qt, Signal
+from PySide6.QtCore import QEvent, QPointF, QSizeF, Qt, Signal
 from PySide6.QtGui import (
     QEnterEvent,
     QFont,
@@ -20,7 +20,6 @@ from PySide6.QtGui import (
     QPainter,
     QPaintEvent,
     QPalette,
-    QResizeEvent,
     QWheelEvent,
 )
 from PySide6.QtWidgets import QSizePolicy, QWidget
@@ -48,7 +47,8 @@ from gui.viewer.painting import in_layers, paint
 from gui.viewer.proposal_layer import ProposalLayer
 from gui.viewer.scene import BoxItem, CornerMode, SliceScene, Tool
 from gui.viewer.slice_image import SliceImage
-from gui.viewer.transform import ViewTransform, centred, fitted, pixel_aspect
+from gui.viewer.transform import ViewTransform
+from gui.viewer.view_widget import ViewWidget
 
 # Text over the slice is a little smaller than that of the chrome.
 _TEXT_SCALE = 0.92
@@ -56,7 +56,7 @@ _WHEEL_STEP = 120
 _ZOOM_PER_STEP = 1.2
 
 
-class Canvas(QWidget):
+class Canvas(ViewWidget):
     """Shows one slice with its boxes and text.
 
     Signals:
@@ -71,7 +71,6 @@ class Canvas(QWidget):
         pointed((x, y) | None): The pointer is over this image point; None outside the slice.
         tool_finished(): The one-shot Box tool has drawn its box.
         line_drawn(((x, y), (x, y))): A measuring line, in image pixels.
-        view_changed(): The reader has changed zoom or pan, or is about it.
     """
 
     box_drawn = Signal(object)
@@ -84,16 +83,11 @@ class Canvas(QWidget):
     pointed = Signal(object)
     tool_finished = Signal()
     line_drawn = Signal(object)
-    view_changed = Signal()
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self._scene = SliceScene()
         self._layered: tuple[BoxItem, ...] = ()
         self._tool = Tool.SELECT
-        self._view = ViewTransform()
-        self._fitted = True
-        self._view_shape: tuple[int, int] | None = None
         self._boxes_hidden = False
         self._corner_mode = CornerMode.ALL
         self._hovered: str | None = None
@@ -128,20 +122,12 @@ class Canvas(QWidget):
         self._layered = in_layers(scene.boxes, scene.selected) if scene.shape is not None else ()
         if self._mouse.gesture is not None and self._outlived(self._mouse.gesture, old):
             self._forget_gesture()
-        turned = scene.orientation != old.orientation
-        if scene.fit_key != old.fit_key or turned or _aspect(scene) != _aspect(old):
-            self._view_shape = None
-        if scene.shape is not None and scene.shape != self._view_shape:
-            self._fit()
+        self._refit_for(old)
         if self._hovered not in {b.id for b in scene.boxes}:
             self._hovered = None
         if scene.description() != old.description():
             self.setAccessibleDescription(scene.description())
         self.update()
-
-    def scene(self) -> SliceScene:
-        """The scene that is shown."""
-        return self._scene
 
     def set_tool(self, tool: Tool) -> None:
         """Choose what a left drag does. A running gesture is cancelled."""
@@ -174,41 +160,6 @@ class Canvas(QWidget):
             self._corner_mode = CornerMode(mode)
             self.update()
 
-    # The view
-
-    def fit(self) -> None:
-        """Show the whole slice, centred; it stays fitted while the widget is resized."""
-        self._fit()
-        self.view_changed.emit()
-
-    def _fit(self) -> None:
-        self._fitted = True
-        shape = self._scene.shape
-        if shape is None:
-            return
-        self._view_shape = shape
-        aspect, orientation = _aspect(self._scene), self._scene.orientation
-        self._view = fitted(shape, QSizeF(self.size()), aspect, orientation=orientation)
-        self.update()
-
-    def one_to_one(self) -> None:
-        """One pixel of the slice on one pixel of the screen, in the middle."""
-        shape = self._scene.shape
-        if shape is not None:
-            aspect = _aspect(self._scene)
-            scale = 1 / self.devicePixelRatioF()
-            self._set_view(centred(shape, QSizeF(self.size()), scale, aspect, self._scene.orientation))
-
-    def view(self) -> ViewTransform:
-        """Zoom and pan as they are, a running drag included."""
-        return self._transform()
-
-    def set_view(self, view: ViewTransform) -> None:
-        """Zoom and pan as a linked viewport does; says nothing of it."""
-        if view != self._view:
-            self._view, self._fitted = view, False
-            self.update()
-
     def toggle_lens(self) -> None:
         """Show the magnifier, or put it away."""
         self.set_lens(not self._lens)
@@ -218,29 +169,8 @@ class Canvas(QWidget):
         self._lens = shown
         self.update()
 
-    def zoom_by(self, factor: float, at: QPointF | None = None) -> None:
-        """Zoom about a widget point (the middle by default), which keeps its image point."""
-        middle = QPointF(self.width() / 2, self.height() / 2)
-        self._set_view(self._view.zoomed(factor, middle if at is None else at))
-
-    def image_point(self, at: QPointF) -> tuple[float, float]:
-        """The image point (x, y) under a widget point; may lie outside the slice."""
-        return self._transform().to_image(at)
-
-    def widget_point(self, x: float, y: float) -> QPointF:
-        """The widget point of an image point."""
-        return self._transform().to_widget(x, y)
-
     def _transform(self) -> ViewTransform:
         return self._mouse.preview.transform or self._view
-
-    def _set_view(self, view: ViewTransform) -> None:
-        if self._scene.shape is None:
-            return
-        self._view = view.kept_in_view(self._scene.shape, QSizeF(self.size()))
-        self._fitted = False
-        self.update()
-        self.view_changed.emit()
 
     # Mouse
 
@@ -500,32 +430,13 @@ class Canvas(QWidget):
             self._pointed = point
             self.pointed.emit(point)
 
-    # Painting and size
+    # Painting
 
     def paintEvent(self, event: QPaintEvent) -> None:
         """Paint all layers."""
         painter = QPainter(self)
         paint(painter, self._paint_context())
         painter.end()
-
-    def resizeEvent(self, event: QResizeEvent) -> None:
-        """Refit, or keep the middle in the middle where the reader has zoomed or panned."""
-        if self._fitted:
-            self._fit()
-        elif event.oldSize().isValid():
-            by = QSizeF(event.size()) - QSizeF(event.oldSize())
-            self._view = self._view.panned(QPointF(by.width() / 2, by.height() / 2))
-            if self._scene.shape is not None:
-                self._view = self._view.kept_in_view(self._scene.shape, QSizeF(self.size()))
-        super().resizeEvent(event)
-
-    def sizeHint(self) -> QSize:
-        """A comfortable slice."""
-        return QSize(640, 640)
-
-    def minimumSizeHint(self) -> QSize:
-        """Still recognisable."""
-        return QSize(120, 120)
 
     def _paint_context(self) -> PaintContext:
         preview, scene = self._mouse.preview, self._scene
@@ -561,7 +472,3 @@ class Canvas(QWidget):
             font=font,
             focus=self.palette().color(QPalette.ColorRole.Highlight) if self.hasFocus() else None,
         )
-
-
-def _aspect(scene: SliceScene) -> float:
-    return pixel_aspect(scene.spacing, scene.aspect)
