@@ -126,7 +126,7 @@ def test_scores_are_on_the_scale_of_the_card(trained: Trained) -> None:
     raw = replace(trained.result.card, calibration={})
     network = build_network(NetworkSpec(**raw.network))
     load_weights(network, trained.result.model_file, raw.classes)
-    plain = RcnnDetector(ready_to_judge(network), raw, "raw@0", judged_proposer("fast"))
+    plain = RcnnDetector(ready_to_judge(network), raw, "raw@0", judged_proposer(raw.proposer))
     scaled = load_detector(trained.result.model_file, precision="float32")
     request = DetectRequest("k", _image(trained))
     before, after = (d.detect(request, cancel=CancelToken()) for d in (plain, scaled))
