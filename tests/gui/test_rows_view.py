@@ -1,4 +1,4 @@
-"""Rows 1 to 16, 19 and 20 of the feature table (A1, viewing), each through real events in the real window."""
+"""Rows 1 to 16 and 20 of the feature table (A1, viewing), each through real events in the real window."""
 
 from __future__ import annotations
 
