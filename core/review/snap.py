@@ -23,6 +23,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.boxes import Boxes, iou_matrix, to_array
+from core.detection.base import DetectResult
+from core.detection.operating_point import AGREES
 from core.model import Box, Proposals
 
 POOR = 0.2
@@ -131,3 +133,21 @@ def _distinct(overlap: NDArray[np.float64], chance: NDArray[np.float64], most: i
             if len(kept) == most:
                 break
     return kept
+
+
+def likely_class(result: DetectResult, box: Box) -> int | None:
+    """The class a new box should get: what the model says of the best scored region there, if of any.
+
+    Args:
+        result: Of the box's slice.
+        box: Snapped or drawn.
+
+    Returns:
+        Class id of the best scored judged row whose proposal or box has IoU ≥ AGREES with it, or None.
+    """
+    judged = [t for t in result.trace if t.score > 0.0]
+    here = to_array([box])
+    after = iou_matrix(here, to_array(t.box for t in judged))[0]
+    before = iou_matrix(here, to_array(result.proposals.boxes[t.proposal] for t in judged))[0]
+    near = [t for t, overlap in zip(judged, np.maximum(after, before), strict=True) if overlap >= AGREES]
+    return max(near, key=lambda t: t.score).label_id if near else None

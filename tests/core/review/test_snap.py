@@ -7,9 +7,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from core.boxes import iou
+from core.detection.base import DetectResult, TraceRow
 from core.model import Box, Proposals
 from core.proposals.registry import make_proposer
-from core.review.snap import POOR, SAME, snap_at
+from core.review.snap import POOR, SAME, likely_class, snap_at
 from tests.core.proposals.samples import box_of, brain, disc, propose
 from tests.core.strategies import boxes
 
@@ -80,3 +81,18 @@ def test_candidates_hold_the_point_fall_in_chance_and_are_distinct(
     assert [c.chance for c in kept] == sorted((c.chance for c in kept), reverse=True)
     assert all(iou(a.box, b.box) < SAME for i, a in enumerate(kept) for b in kept[:i])
     assert snap.is_poor is (not kept or kept[0].chance < POOR)
+
+
+def test_a_new_box_gets_the_class_the_model_gives_to_the_best_region_there() -> None:
+    trace = (
+        TraceRow(0, 1, 0.3, LESION),
+        TraceRow(1, 2, 0.6, BESIDE),  # before regression it was the lesion
+        TraceRow(2, 1, 0.9, WHOLE),
+        TraceRow(3, 3, 0.0, LESION),
+    )
+    found = DetectResult("k", "m@1", (), proposals(LESION, COPY, WHOLE, LESION), trace)
+    assert likely_class(found, LESION) == 2
+    assert likely_class(found, WHOLE) == 1
+    assert likely_class(found, Box(0, 0, 20, 20)) is None
+    unjudged = DetectResult("k", "m@1", (), proposals(LESION), (TraceRow(0, 3, 0.0, LESION),))
+    assert likely_class(unjudged, LESION) is None
