@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 
+import numpy as np
 from torch import Tensor
 
+from core.detection.inference import Judged
 from core.detection.network import NetworkSpec, build_network
 from core.detection.samples import Sample
-from core.detection.validate import found_on
-from core.evaluation.calibration import expected_error, fit_scale, reliability, scored_hits
+from core.detection.validate import best_of_each, found_in, judged_on
+from core.evaluation.calibration import ScoreScale, expected_error, fit_scale, reliability, scored_hits
+from core.evaluation.expected import table_of
 from core.evaluation.ranking import compared
 from core.jobs import CancelToken
+from core.model import Detection
 
 
 def calibrated(
@@ -25,7 +29,9 @@ def calibrated(
     """
     network = build_network(spec)
     network.load_state_dict(dict(weights))
-    scores, hits = scored_hits(compared([s.boxes for s in held], found_on(network, held, cancel)))
+    truth = [s.boxes for s in held]
+    judged = judged_on(network, held, cancel)
+    scores, hits = scored_hits(compared(truth, [found_in(one) for one in judged]))
     if not len(scores):
         return {}
     scale = fit_scale(scores, hits)
@@ -35,4 +41,12 @@ def calibrated(
         "error_before": expected_error(before),
         "error": expected_error(after),
         "bins": [asdict(b) for b in after if b.count],
+        "points": table_of(truth, [_calibrated(one, scale) for one in judged], [s.group for s in held]),
     }
+
+
+def _calibrated(judged: Judged, scale: ScoreScale) -> list[Detection]:
+    """As the detector hands them out: regions of a slice under their best class, with calibrated scores."""
+    found = best_of_each(judged)
+    scores = scale.apply(np.array([d.score for d in found], dtype=np.float64))
+    return [replace(d, score=float(s)) for d, s in zip(found, scores, strict=True)]

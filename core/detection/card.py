@@ -15,10 +15,12 @@ from pathlib import Path
 from typing import Any
 
 from core.errors import ModelDamaged, ModelNotFound
+from core.evaluation.expected import expected_at
 
 METADATA_KEY = "overread_card"
 _FORMAT = 2
 _LONGEST_HEADER = 64 << 20
+_FIRST_OVERLAP = 0.4
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +67,8 @@ class ModelCard:
         parameters: How many numbers the network has.
         minutes: Training time.
         calibration: "scale" and "shift" of the scores' log-odds (evaluation.calibration.ScoreScale), fitted
-            on the held-out slices, and what came of it there: "bins" of score and hit rate.
+            on the held-out slices, and what came of it there: "bins" of score and hit rate, and "points",
+            what to expect by overlap and score (evaluation.expected).
         digest: SHA-256 over the card without this field and all weights.
         format: Version of this layout.
     """
@@ -237,6 +240,7 @@ def _markdown(card: ModelCard) -> str:
     rows += ["", f"Split: {card.split or 'not stated'}.", "", "## Measured", ""]
     rows += [f"- {name}: {_figure(value)}" for name, value in card.figures.items()] or ["Nothing yet."]
     rows += _reliability(card.calibration)
+    rows += _points(card.calibration.get("points", {}))
     rows += ["", "## Not tested", ""]
     rows += [f"- {text}" for text in card.limits] or ["Not stated."]
     rows += [
@@ -273,6 +277,31 @@ def _reliability(calibration: Mapping[str, Any]) -> list[str]:
         bar = "█" * round(20 * b["hit_rate"])
         mean, right = f"{b['score']:.2f}", f"{b['hit_rate']:.2f}"
         rows.append(f"| {b['low']:.1f} to {b['high']:.1f} | {b['count']} | {mean} | {right} | {bar} |")
+    return rows
+
+
+def _points(table: Mapping[str, Any]) -> list[str]:
+    """What to expect at some scores, at the overlap that is set at first."""
+    known = [(s, expected_at(table, s, _FIRST_OVERLAP)) for s in (0.1, 0.2, 0.3, 0.5, 0.7, 0.9)]
+    if not table or any(e is None for _, e in known):
+        return []
+    rows = [
+        "",
+        "## Operating point",
+        "",
+        f"On the {table['slices']} held-out slices ({table['boxes']} boxes; {table['groups']} groups, "
+        f"resampled for the 95 % intervals), overlap up to {_FIRST_OVERLAP}, whatever the class:",
+        "",
+        "| score from | sensitivity | false positives per slice |",
+        "|---|---|---|",
+    ]
+    for score, one in known:
+        assert one is not None
+        part, alarms = one.sensitivity_ci95, one.false_positives_ci95
+        rows.append(
+            f"| {score:.1f} | {one.sensitivity:.2f} ({part.low:.2f} to {part.high:.2f}) | "
+            f"{one.false_positives:.2f} ({alarms.low:.2f} to {alarms.high:.2f}) |"
+        )
     return rows
 
 

@@ -31,12 +31,14 @@ class Sample:
         truth: For training, in working pixels.
         boxes: All true boxes with class 1 … K, in the slice's own pixels, for validation.
         source: Index of its data set.
+        group: Its group, of that data set.
     """
 
     working: WorkingSlice
     truth: Truth
     boxes: tuple[tuple[Box, int], ...]
     source: int
+    group: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,7 +154,7 @@ def _sample(
         tuple(outlines[int(i)] for i in np.flatnonzero(learnt)) if any(outlines) else (),
     )
     kept = tuple((box, label) for box, label in known if label > 0)
-    return Sample(working, truth, kept, source)
+    return Sample(working, truth, kept, source, labelled.group)
 
 
 def _class_of(label_id: int, dataset: Dataset, classes: Sequence[str]) -> int:

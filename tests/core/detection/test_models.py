@@ -17,6 +17,7 @@ from core.detection.detector import load_detector
 from core.detection.export import write_model
 from core.detection.registry import ModelRegistry
 from core.errors import InputError, ModelDamaged, ModelError, ModelNotFound
+from core.evaluation.expected import expected_at
 from tests.core.detection.conftest import Trained
 
 _CARD = ModelCard(
@@ -63,6 +64,14 @@ def test_the_card_shows_what_scores_are_worth() -> None:
     text = replace(_CARD, calibration={"scale": 1.0, "shift": 0.0, "bins": bins}).to_markdown()
     assert "| 0.2 to 0.3 | 4 | 0.25 | 0.50 | ██████████ |" in text
     assert "## Scores" not in _CARD.to_markdown()
+
+
+def test_the_card_says_what_to_expect_at_an_operating_point(trained: Trained) -> None:
+    points = trained.result.card.calibration["points"]
+    at = expected_at(points, 0.01, 0.4)
+    assert at is not None
+    assert at.slices == sum(u.slices for u in trained.result.card.data if u.role == "valid")
+    assert "| 0.3 | " in trained.result.card.to_markdown().partition("## Operating point")[2]
 
 
 def test_the_written_card_is_complete_and_verified(trained: Trained) -> None:
