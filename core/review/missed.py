@@ -49,7 +49,7 @@ class Spot:
 
 
 @dataclass(frozen=True, slots=True)
-class Candidate:
+class Fate:
     """A proposal with what became of it.
 
     Attributes:
@@ -91,15 +91,15 @@ class Explanation:
         verdict: In one word.
         best: The proposal that agrees best with the lesion (for a spot: the best scored, then the one that
             fits the lesion map best); None where there is no proposal at all.
-        deciding: The candidate that the verdict is about; `best` where there is none that agrees.
+        deciding: The one that the verdict is about; `best` where there is none that agrees.
         by: With SUPPRESSED, what suppressed it.
         sentences: The same in words, the verdict first.
     """
 
     verdict: Verdict
-    best: Candidate | None
-    deciding: Candidate | None
-    by: Candidate | None
+    best: Fate | None
+    deciding: Fate | None
+    by: Fate | None
     sentences: tuple[str, ...]
 
 
@@ -125,10 +125,10 @@ class _Case:
     def shown(self) -> NDArray[np.bool_]:
         return np.asarray(self.strong & (self.by == np.arange(len(self.by))))
 
-    def candidate(self, row: int) -> Candidate:
+    def fate(self, row: int) -> Fate:
         trace = self.result.trace[row]
         of_box = isinstance(self.lesion, Box)
-        return Candidate(
+        return Fate(
             row=row,
             proposal=self.result.proposals.boxes[trace.proposal],
             box=trace.box,
@@ -156,10 +156,10 @@ def explain(
     case = _case(result, lesion, point)
     verdict, row = _verdict(case)
     best = _best_fit(case)
-    deciding = case.candidate(row) if row >= 0 else best
+    deciding = case.fate(row) if row >= 0 else best
     by = None
     if verdict is Verdict.SUPPRESSED and deciding is not None and deciding.suppressed_by is not None:
-        by = case.candidate(deciding.suppressed_by)
+        by = case.fate(deciding.suppressed_by)
     found = Explanation(verdict, best, deciding, by, ())
     return Explanation(verdict, best, deciding, by, _Words(case, found, schema).sentences())
 
@@ -208,16 +208,16 @@ def _verdict(case: _Case) -> tuple[Verdict, int]:
     return Verdict.NO_PROPOSAL, -1
 
 
-def _best_fit(case: _Case) -> Candidate | None:
+def _best_fit(case: _Case) -> Fate | None:
     if not len(case.before):
         return None
     every = np.ones(len(case.before), dtype=np.bool_)
     if isinstance(case.lesion, Box):
-        return case.candidate(_first_by(every, case.before))
+        return case.fate(_first_by(every, case.before))
     near = case.before >= case.enough
     if near.any():
-        return case.candidate(_first_by(near, case.scores, case.promise, case.before))
-    return case.candidate(_first_by(every, case.before))
+        return case.fate(_first_by(near, case.scores, case.promise, case.before))
+    return case.fate(_first_by(every, case.before))
 
 
 def _first_by(rows: NDArray[np.bool_], *keys: NDArray[np.float64]) -> int:
@@ -248,15 +248,15 @@ class _Words:
         }[self._found.verdict](one)
         return tuple(s for s in (told, self._scores(one), self._better(one)) if s)
 
-    def _named(self, one: Candidate) -> str:
+    def _named(self, one: Fate) -> str:
         return f"{self._schema.name_of(one.label_id)} {one.score:.2f}"
 
-    def _is_found(self, one: Candidate) -> str:
+    def _is_found(self, one: Fate) -> str:
         if self._of_box:
             return f"Found: {self._named(one)} is shown, IoU {one.overlap_after:.2f} with this box."
         return f"Found: {self._named(one)} is shown around this spot."
 
-    def _is_suppressed(self, one: Candidate) -> str:
+    def _is_suppressed(self, one: Fate) -> str:
         by = self._found.by
         if by is None:
             raise AssertionError("a suppressed box has one that suppressed it")
@@ -267,7 +267,7 @@ class _Words:
             f"from {self._case.point.nms_iou:.2f} on only the stronger is shown."
         )
 
-    def _is_regressed(self, one: Candidate) -> str:
+    def _is_regressed(self, one: Fate) -> str:
         if self._of_box:
             how = f"its region fits (IoU {one.overlap:.2f}), its box after regression does not "
             how += f"(IoU {one.overlap_after:.2f})"
@@ -276,7 +276,7 @@ class _Words:
         also = "" if one.suppressed_by is None else " A stronger box suppressed it besides."
         return f"Badly regressed: {self._named(one)}: {how}.{also}"
 
-    def _is_low(self, one: Candidate) -> str:
+    def _is_low(self, one: Fate) -> str:
         if not one.judged:
             return self._not_judged(one)
         fit = ""
@@ -288,7 +288,7 @@ class _Words:
             f"{self._case.point.min_score:.2f} or more."
         )
 
-    def _not_judged(self, one: Candidate) -> str:
+    def _not_judged(self, one: Fate) -> str:
         fit = f" (IoU {one.overlap:.2f})" if self._of_box else ""
         judged = self._case.scores > 0.0
         told = f"Low score: a region was proposed{fit} but not judged: the lesion map saw nothing there"
@@ -297,7 +297,7 @@ class _Words:
         least = float(self._case.promise[judged].min())
         return f"{told} (fit {one.promise:.2f}; what was judged has {least:.2f} or more)."
 
-    def _no_proposal(self, one: Candidate) -> str:
+    def _no_proposal(self, one: Fate) -> str:
         count = len(self._case.before)
         if self._of_box:
             return (
@@ -306,12 +306,12 @@ class _Words:
             )
         return f"No proposal: none of {count} lies around this spot."
 
-    def _scores(self, one: Candidate) -> str:
+    def _scores(self, one: Fate) -> str:
         if len(one.scores) < 2:
             return ""
         return f"Its scores: {', '.join(f'{self._schema.name_of(k)} {s:.2f}' for k, s in one.scores)}."
 
-    def _better(self, one: Candidate) -> str:
+    def _better(self, one: Fate) -> str:
         """Of the best proposal, where another decided."""
         best = self._found.best
         if best is None or best.row == one.row or best.overlap is None or best.overlap < self._case.enough:
