@@ -68,7 +68,7 @@ def _with_coarse_proposals(model: Path, data: Path) -> ModelCard:
     network = build_network(spec)
     load_weights(network, model, card.classes)
     cache = ProposalCache(home() / "cache" / "proposals", judged_proposer(PROPOSER))
-    source = SliceSource(PixelCache(max_bytes=64 << 20).get, cache, spec.image_size)
+    source = SliceSource(PixelCache(max_bytes=64 << 20).get, cache, spec.image_size, spec.inputs)
     samples, _ = prepare_samples(
         [(0, s) for s in held.slices], [held], card.classes, source, no_progress, token
     )

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from benchmarks.build_model import HELD_BLOCKS
-from benchmarks.real_data import by_groups, cheng
+from benchmarks.real_data import by_groups, cheng, progression
 from core.detection.split import split_groups
 from core.errors import InputError
 from core.exchange.datasets import load_dataset
@@ -16,8 +16,9 @@ from core.model import Dataset, LabelClass, LabelledBox, LabelSchema
 from core.store.slices import patient_of_name
 
 BTOD_TERMS = "images' own terms unclear: benchmark only, no model trained on it is shipped"
-SETS = ("cheng", "btod")
+SETS = ("cheng", "btod", "progression")
 FOLDS = 5
+_PATIENT_FOLDS = 3  # of six patients
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +52,8 @@ def parted_set(data: Path, name: str) -> Parted:
     """One of SETS for comparing variants; nothing of it is a test set.
 
     cheng/train with four blocks kept for the figures, three classes; or the numbered images of btod/train
-    with a fifth of the patients kept, one class.
+    with a fifth of the patients kept, one class; or progression, whole series, with a third of the patients
+    kept, one class.
     """
     if name == "cheng":
         every = cheng(data, "train")
@@ -60,11 +62,13 @@ def parted_set(data: Path, name: str) -> Parted:
             by_groups(every, HELD_BLOCKS, name="cheng/train, held blocks", inside=True),
             one_class=False,
         )
-    every = numbered(btod(data, "train"))
-    held = set(deal((s.group for s in every.slices), FOLDS)[0])
+    series = name == "progression"
+    every = progression(data) if series else numbered(btod(data, "train"))
+    held = set(deal((s.group for s in every.slices), _PATIENT_FOLDS if series else FOLDS)[0])
+    share = "a third" if series else "a fifth"
     return Parted(
         by_groups(every, held, name=every.name, inside=False),
-        by_groups(every, held, name=f"{every.name}, a fifth of the patients", inside=True),
+        by_groups(every, held, name=f"{every.name}, {share} of the patients", inside=True),
         one_class=True,
     )
 

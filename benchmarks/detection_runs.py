@@ -179,6 +179,11 @@ class Timed:
         """The detector's."""
         return self._detector.class_names
 
+    @property
+    def neighbours(self) -> int:
+        """The detector's."""
+        return self._detector.neighbours
+
     def bind(self, schema: LabelSchema) -> None:
         """Bind the detector."""
         self._detector.bind(schema)

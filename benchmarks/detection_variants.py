@@ -48,6 +48,7 @@ ABLATION = (
     Variant("rate .0005", {"learning_rate": 5e-4}),
     Variant("rate .002", {"learning_rate": 2e-3}),
     Variant("weight decay .05", {"weight_decay": 0.05}),
+    Variant("neighbours", {"neighbours": 1}),
     Variant("proposals of quality", {"proposer": "quality"}),
     Variant("R-CNN, every region by itself", {"architecture": "rcnn"}),
 )

@@ -8,9 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Annotated, Literal
 
-import numpy as np
 import typer
-from numpy.typing import NDArray
 
 from core import __version__
 from core.cli_support import (
@@ -27,6 +25,7 @@ from core.cli_support import (
 from core.detection.base import DetectRequest
 from core.detection.config import LEAST_WIDTH, TrainConfig
 from core.detection.registry import ModelEntry
+from core.detection.requests import make_request
 from core.doctor import check
 from core.errors import Cancelled, InputError, OverreadError, UnreadableFile
 from core.exchange.commands import export_workspace, import_into_workspace, write_key_image
@@ -34,8 +33,8 @@ from core.exchange.datasets import dataset_splits, load_dataset
 from core.exchange.evaluating import measure, report_of, run_models
 from core.exchange.evaluation_page import write_page
 from core.exchange.results import catalog_report, finding_rows, image_row, write_json
+from core.imaging.neighbours import ALONE, beside
 from core.imaging.pixels import PixelCache
-from core.imaging.window import without_padding
 from core.jobs import CancelToken
 from core.model import Detection, Series
 from core.proposals.registry import Method, make_proposer
@@ -116,9 +115,9 @@ def propose(
     if proposer.name != method:
         tell(f"numba is missing or does not fit the installed numpy: {proposer.name} stands in for {method}.")
     images = []
-    for series, index, image in _each_slice(paths, "Proposing"):
+    for series, index, request in _each_slice(paths, "Proposing"):
         start = time.perf_counter()
-        found = proposer.propose(image, cancel=cancel)
+        found = proposer.propose(request.image, cancel=cancel)
         ms = (time.perf_counter() - start) * 1000
         images.append(image_row(series, index, milliseconds=ms, proposals=found))
     write_json({"model": None, "method": proposer.name, "images": images}, out)
@@ -140,9 +139,9 @@ def detect(
     found: dict[str, tuple[Series, dict[int, list[Detection]]]] = {}
 
     def requests() -> Iterator[DetectRequest]:
-        for series, index, pixels in _each_slice(paths, "Detecting"):
+        for series, index, request in _each_slice(paths, "Detecting", detector.neighbours):
             order.append((series, index))
-            yield DetectRequest(series.slices[index].key, pixels)
+            yield request
 
     for result in detector.detect_many(requests(), cancel=CancelToken()):
         series, index = order[len(images)]
@@ -161,8 +160,15 @@ def detect(
     write_json({"model": described, "images": images, "findings": findings}, out)
 
 
-def _each_slice(paths: Sequence[Path], title: str) -> Iterator[tuple[Series, int, NDArray[np.float32]]]:
+def _each_slice(
+    paths: Sequence[Path], title: str, neighbours: int = 0
+) -> Iterator[tuple[Series, int, DetectRequest]]:
     """Every slice with its pixels, without padding; one that cannot be read costs a line on stderr.
+
+    Args:
+        paths: What to open.
+        title: Of the progress bar.
+        neighbours: 1 brings the slices before and after as well.
 
     Raises:
         InputError: Not one slice could be read.
@@ -173,7 +179,8 @@ def _each_slice(paths: Sequence[Path], title: str) -> Iterator[tuple[Series, int
         for series in catalog.series:
             for index, ref in enumerate(series.slices):
                 try:
-                    yield series, index, without_padding(cache.get(ref), ref.padding)
+                    around = beside(series, index) if neighbours else ALONE
+                    yield series, index, make_request(ref, cache.get, around)
                     read += 1
                 except UnreadableFile as error:
                     tell(f"left out: {error}")
@@ -199,6 +206,9 @@ def train(
     width: Annotated[
         float, typer.Option(min=LEAST_WIDTH, help="Factor on the standard channels; 1 for pretrained.")
     ] = 0.5,
+    neighbours: Annotated[
+        int, typer.Option(min=0, max=1, help="1: see the slices before and after, too, in a stack.")
+    ] = 0,
     name: Annotated[str, typer.Option(help="Name of the model; default: the folder's.")] = "",
     resume: Annotated[bool, typer.Option(help="Go on with the run in --out.")] = False,
     register: Annotated[bool, typer.Option(help="Add the model to the registry.")] = False,
@@ -211,6 +221,7 @@ def train(
         architecture=architecture,
         depth=depth,
         width=width,
+        neighbours=neighbours,
         classes=classes,
         budget_minutes=budget_minutes,
         epochs=epochs,

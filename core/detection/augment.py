@@ -84,7 +84,7 @@ def apply_changes(images: Tensor, changes: list[Change], rng: np.random.Generato
     """Change a batch.
 
     Args:
-        images: (B, 1, S, S) in [0, 1].
+        images: (B, C, S, S) in [0, 1]; the channels of a slice are changed alike, each with noise of its own.
         changes: One per slice.
         rng: Source of the noise.
     """

@@ -12,6 +12,8 @@ from numpy.typing import NDArray
 from core.jobs import CancelToken
 from core.model import Box, Detection, LabelClass, LabelSchema, Proposals
 
+Pair = tuple[NDArray[np.float32] | None, NDArray[np.float32] | None]
+
 
 @dataclass(frozen=True, slots=True)
 class DetectRequest:
@@ -21,11 +23,14 @@ class DetectRequest:
         slice_key: The slice; the result carries it and goes there, whatever is on screen by then.
         image: (rows, columns) rescaled pixels, as the reader gave them (before windowing and inversion).
         proposals: Regions to judge; None lets the detector's own proposer find them.
+        beside: The slices before and after it in its stack, of its shape; None at an end, for a single
+            picture, and where the model does not ask for them (`Detector.neighbours`).
     """
 
     slice_key: str
     image: NDArray[np.float32] = field(repr=False, compare=False)
     proposals: Proposals | None = None
+    beside: Pair = field(default=(None, None), repr=False, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +92,10 @@ class Detector(Protocol):
     @property
     def class_names(self) -> tuple[str, ...]:
         """The classes the model predicts."""
+
+    @property
+    def neighbours(self) -> int:
+        """How many slices on either side the model sees, 0 or 1; requests bring those that there are."""
 
     def bind(self, schema: LabelSchema) -> None:
         """Map the model's classes to the schema's ids by name.

@@ -31,6 +31,8 @@ class TrainConfig:
         architecture: "fast-rcnn" (one shared feature map) or "rcnn" (every region cropped and resized).
         depth: Depth of the ResNet trunk.
         width: Factor on its standard channels; 1 is needed for pretrained weights.
+        neighbours: 1 shows the network the slices before and after each in its stack as well, 0 the slice
+            only. A model that goes on keeps those it has.
         image_size: Longer side that slices are resized to, in pixels; a multiple of 32.
         classes: "all" keeps the classes of the data, "one" calls every box a tumour.
         budget_minutes: Wall time for everything, proposals included.
@@ -56,6 +58,7 @@ class TrainConfig:
     architecture: str = "fast-rcnn"
     depth: int = 18
     width: float = 0.5
+    neighbours: int = 0
     image_size: int = 256
     classes: str = "all"
     budget_minutes: float = 10.0
@@ -83,6 +86,8 @@ class TrainConfig:
             raise InputError(f"classes {self.classes!r} is not one of {', '.join(_CLASSES)}")
         if self.width < LEAST_WIDTH:
             raise InputError(f"width {self.width} is below {LEAST_WIDTH}")
+        if self.neighbours not in (0, 1):
+            raise InputError(f"neighbours {self.neighbours} is neither 0 nor 1")
         if self.precision not in _PRECISIONS:
             raise InputError(f"precision {self.precision!r} is not one of {', '.join(_PRECISIONS)}")
         if self.image_size < 32 or self.image_size % 32:

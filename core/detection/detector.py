@@ -13,14 +13,13 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 
 from core import boxes as bx
 from core.detection.base import DetectRequest, DetectResult, TraceRow
 from core.detection.card import ModelCard, file_hash, verify_model
 from core.detection.inference import Judged, class_detections, judge_regions, suppress
 from core.detection.network import Embedding, Network, NetworkSpec, build_network
-from core.detection.regions import judged_proposer, to_working
+from core.detection.regions import judged_proposer, network_input
 from core.detection.validate import LEAST_SCORE, NMS_IOU
 from core.detection.weights import load_weights, ready_to_judge, uses_half
 from core.errors import ModelDamaged, ModelMismatch
@@ -28,7 +27,7 @@ from core.evaluation.calibration import ScoreScale
 from core.jobs import CancelToken
 from core.model import Box, Detection, LabelSchema, Proposals
 from core.proposals.base import Proposer, check_slice
-from core.proposals.normalise import NORMALISATION, normalise
+from core.proposals.normalise import NORMALISATION
 
 _HASH_LENGTH = 12
 # Slices that go through the trunk together in a batch run.
@@ -78,6 +77,11 @@ class RcnnDetector:
         """The classes the model predicts."""
         return self._card.classes
 
+    @property
+    def neighbours(self) -> int:
+        """How many slices on either side the model sees."""
+        return self._network.spec.neighbours
+
     def bind(self, schema: LabelSchema) -> None:
         """Map the model's classes to the schema's ids by name.
 
@@ -99,14 +103,14 @@ class RcnnDetector:
 
         Raises:
             Cancelled: The token was set.
-            InputError: The slice is not a two-dimensional, non-empty array.
+            InputError: The slice is not a two-dimensional, non-empty array, or a neighbour has another shape.
         """
         start = time.perf_counter()
         cancel.check()
         check_slice(request.image)
         finding = self._aside.submit(self._proposals, request, cancel)
         try:
-            embedding, (scale,) = self._embed([request.image])
+            embedding, (scale,) = self._embed([request])
             proposals = finding.result()
             judged = self._judge(embedding, scale, request, proposals, cancel)
         finally:
@@ -123,7 +127,7 @@ class RcnnDetector:
 
         Raises:
             Cancelled: The token was set.
-            InputError: A slice is not a two-dimensional, non-empty array.
+            InputError: A slice is not a two-dimensional, non-empty array, or a neighbour has another shape.
         """
         waiting = iter(requests)
         batches = iter(lambda: list(islice(waiting, _TOGETHER)), [])
@@ -143,7 +147,7 @@ class RcnnDetector:
         cancel.check()
         for request in requests:
             check_slice(request.image)
-        embedding, scales = self._embed([r.image for r in requests])
+        embedding, scales = self._embed(requests)
         results = []
         for index, request in enumerate(requests):
             proposals = self._proposals(request, cancel)
@@ -159,10 +163,11 @@ class RcnnDetector:
         return replace(found, regions=None)
 
     @torch.inference_mode()
-    def _embed(self, images: Sequence[NDArray[np.float32]]) -> tuple[Embedding, list[float]]:
+    def _embed(self, requests: Sequence[DetectRequest]) -> tuple[Embedding, list[float]]:
         """The slices through the trunk, and working pixels per pixel of each."""
-        working = [to_working(normalise(image), self._size) for image in images]
-        batch = torch.from_numpy(np.stack([w for w, _ in working])).unsqueeze(1).to(self._dtype)
+        inputs = self._network.spec.inputs
+        working = [network_input(r.image, r.beside, self._size, inputs) for r in requests]
+        batch = torch.from_numpy(np.stack([w for w, _ in working])).to(self._dtype)
         embedding = self._network.embed(batch.contiguous(memory_format=torch.channels_last))
         return embedding, [scale for _, scale in working]
 

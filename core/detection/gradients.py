@@ -21,7 +21,7 @@ from core.detection.sampling import Truth
 from core.errors import TrainingError
 
 Batch = tuple[Tensor, list[Tensor], list[Truth]]
-"""Images (B, 1, S, S), regions per slice, truth per slice."""
+"""Images (B, C, S, S), regions per slice, truth per slice."""
 
 Loss = Callable[[Network, Batch], tuple[Tensor, ...]]
 """The parts of the loss, each a mean over the batch; they are added up."""

@@ -23,7 +23,7 @@ def batch_loss(
 
     Args:
         network: In training mode.
-        images: (B, 1, S, S).
+        images: (B, C, S, S).
         regions: Per slice (R_i, 4).
         truths: Per slice.
     """

@@ -19,6 +19,7 @@ from core.errors import InputError
 
 ARCHITECTURES = ("fast-rcnn", "rcnn")
 STRIDE = 8
+INPUTS = (1, 3)
 # The head sees a quarter of the region's side beyond each edge: an edge is known by both of its sides.
 _MARGIN = 0.25
 # Share of what the head knows of a region that is dropped at each of its layers while training: channels of
@@ -42,6 +43,7 @@ class NetworkSpec:
         hidden: Width of the two fully connected layers (fast-rcnn).
         pool: Side of the grid that RoIAlign samples (fast-rcnn).
         crop: Side in pixels that each region is resized to (rcnn).
+        inputs: Channels: 1 the slice; 3 the slice between its neighbours in the stack.
     """
 
     architecture: str = "fast-rcnn"
@@ -53,6 +55,12 @@ class NetworkSpec:
     hidden: int = 256
     pool: int = 7
     crop: int = 64
+    inputs: int = 1
+
+    @property
+    def neighbours(self) -> int:
+        """Slices seen on either side."""
+        return self.inputs // 2
 
     def as_dict(self) -> dict[str, str | int | float]:
         """Plain values, for a model card."""
@@ -92,7 +100,7 @@ class Network(nn.Module):
     seed = 0
 
     def embed(self, images: Tensor) -> Embedding:
-        """What is computed once per slice, of (N, 1, S, S) normalised pixels."""
+        """What is computed once per slice, of (N, inputs, S, S) normalised pixels."""
         raise NotImplementedError
 
     def judge(self, embedding: Embedding, regions: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
@@ -135,7 +143,7 @@ class FastRcnn(Network):
     def __init__(self, spec: NetworkSpec) -> None:
         super().__init__()
         self.spec = spec
-        self.trunk = ResNet(spec.depth, spec.width)
+        self.trunk = ResNet(spec.depth, spec.width, spec.inputs)
         self.pyramid = Pyramid(self.trunk.channels[1:], spec.pyramid)
         self.lesions = nn.Conv2d(spec.pyramid, spec.classes + 1, 1)
         seen = (spec.pyramid + 1) * spec.pool * spec.pool
@@ -208,7 +216,7 @@ class PlainRcnn(Network):
     def __init__(self, spec: NetworkSpec) -> None:
         super().__init__()
         self.spec = spec
-        self.trunk = ResNet(spec.depth, spec.width)
+        self.trunk = ResNet(spec.depth, spec.width, spec.inputs)
         self.score = nn.Linear(self.trunk.channels[-1], spec.classes + 1)
         self.regress = nn.Linear(self.trunk.channels[-1], spec.classes * 4)
         _start_small(self.score, self.regress)
@@ -231,8 +239,10 @@ def build_network(spec: NetworkSpec) -> Network:
     """The network of a specification.
 
     Raises:
-        InputError: An unknown architecture or depth.
+        InputError: An unknown architecture, depth or number of channels.
     """
+    if spec.inputs not in INPUTS:
+        raise InputError(f"inputs {spec.inputs!r} is neither 1 (a slice) nor 3 (with its neighbours)")
     if spec.architecture == "fast-rcnn":
         return FastRcnn(spec)
     if spec.architecture == "rcnn":

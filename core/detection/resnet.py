@@ -71,12 +71,12 @@ def _projection(inputs: int, outputs: int, stride: int) -> nn.Sequential | None:
 
 
 class ResNet(nn.Module):
-    """The trunk: one grey channel in, the maps of strides 4, 8, 16 and 32 out.
+    """The trunk: grey channels in, the maps of strides 4, 8, 16 and 32 out.
 
     Args:
         depth: 10, 18, 34 or 50.
         width: Factor on the standard channel counts; 1 is the standard network, 0.5 a quarter of the work.
-        inputs: Input channels.
+        inputs: Input channels; of three the middle one is the slice, the others its neighbours in the stack.
 
     Raises:
         InputError: An unknown depth.
@@ -115,6 +115,9 @@ class ResNet(nn.Module):
     def load_imagenet(self, weights: Mapping[str, Tensor]) -> None:
         """Take torchvision's ImageNet weights; the three colour filters are summed into the grey one.
 
+        With three channels they stay as they are: a slice that stands in for its neighbours is then seen just
+        as the grey one would be.
+
         Raises:
             InputError: The weights are of another depth or width; names the first tensor that differs.
         """
@@ -131,6 +134,20 @@ class ResNet(nn.Module):
                     f"the file has {found}. Use the torchvision ResNet of the same depth, with width 1."
                 )
         self.load_state_dict({key: given[key] for key in own})
+
+
+def among_neighbours(filters: Tensor, inputs: int) -> Tensor:
+    """First filters that know one slice, for so many channels: in the middle one, zeros for the neighbours.
+
+    What they find is then the same whatever the neighbours are.
+
+    Args:
+        filters: (F, 1, k, k).
+        inputs: Channels, odd.
+    """
+    wide = filters.new_zeros(len(filters), inputs, *filters.shape[2:])
+    wide[:, inputs // 2] = filters[:, 0]
+    return wide
 
 
 def _initialise(trunk: nn.Module) -> None:

@@ -15,6 +15,7 @@ from core.detection.regions import SliceSource, WorkingSlice, prepare_all
 from core.detection.sampling import Truth
 from core.detection.split import blocks_of_one, check_enough, joined_groups, merge_classes, split_groups
 from core.errors import NotEnoughData, UnreadableFile
+from core.imaging.neighbours import ALONE, Beside, beside_each
 from core.jobs import CancelToken, Progress
 from core.model import Box, Dataset, LabelledSlice
 
@@ -123,7 +124,8 @@ def prepare_samples(
     """
     samples: list[Sample] = []
     failed: list[UnreadableFile] = []
-    refs = [s.ref for _, s in part]
+    around = _neighbours(part) if source.inputs > 1 else [ALONE] * len(part)
+    refs = [(s.ref, beside) for (_, s), beside in zip(part, around, strict=True)]
     prepared = prepare_all(refs, source, progress, cancel)
     for (index, labelled), working in zip(part, prepared, strict=True):
         if isinstance(working, UnreadableFile):
@@ -133,6 +135,15 @@ def prepare_samples(
     if part and not samples:
         raise NotEnoughData(f"none of the {len(part)} slices can be read; the first: {failed[0]}")
     return samples, failed
+
+
+def _neighbours(part: Sequence[tuple[int, LabelledSlice]]) -> list[Beside]:
+    """Within the same part and data set: what is checked on is not even seen in training."""
+    found: dict[int, Beside] = {}
+    for index in {i for i, _ in part}:
+        refs = [s.ref for i, s in part if i == index]
+        found.update(zip(map(id, refs), beside_each(refs), strict=True))
+    return [found[id(s.ref)] for _, s in part]
 
 
 def _sample(

@@ -80,7 +80,7 @@ def train(
     preparing = _within_budget(config.budget_minutes, progress)
     sources = [*datasets, *([valid] if valid is not None else [])]
     cache = ProposalCache(config.cache or home() / "cache" / "proposals", judged_proposer(config.proposer))
-    source = SliceSource(load or PixelCache(max_bytes=64 << 20).get, cache, spec.image_size)
+    source = SliceSource(load or PixelCache(max_bytes=64 << 20).get, cache, spec.image_size, spec.inputs)
     samples, unread = prepare_samples(plan.train, sources, plan.classes, source, preparing, token)
     held, held_unread = prepare_samples(plan.valid, sources, plan.classes, source, preparing, token)
     samples, alike = set_apart(samples, held)
@@ -99,14 +99,17 @@ def train(
 
 def _spec(config: TrainConfig, start: ModelCard | None, classes: int) -> NetworkSpec:
     """The network: that of the options, or of the model that goes on."""
+    inputs = 2 * config.neighbours + 1
     if start is not None:
-        return NetworkSpec(**{**start.network, "classes": classes})
+        inputs = max(inputs, int(start.network.get("inputs", 1)))
+        return NetworkSpec(**{**start.network, "classes": classes, "inputs": inputs})
     return NetworkSpec(
         architecture=config.architecture,
         depth=config.depth,
         width=config.width,
         classes=classes,
         image_size=config.image_size,
+        inputs=inputs,
     )
 
 

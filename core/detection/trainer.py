@@ -9,7 +9,6 @@ import os
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from functools import partial
 from pathlib import Path
 from typing import TextIO
 
@@ -18,7 +17,7 @@ import torch
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
-from core.detection.augment import apply_changes, draw_change
+from core.detection.batches import make_batch, shown_as
 from core.detection.checkpoint import (
     pack_optimizer,
     read_checkpoint,
@@ -33,7 +32,6 @@ from core.detection.gradients import PARTS, Batch, Gradients
 from core.detection.loss import batch_loss
 from core.detection.network import Network, NetworkSpec, build_network
 from core.detection.samples import Sample
-from core.detection.sampling import sample_regions
 from core.detection.transplant import Transplants
 from core.detection.validate import validate
 from core.detection.weights import load_weights, uses_half
@@ -255,8 +253,9 @@ class Trainer:
         rate = self._rate * _rate_factor(at.step, self._fraction(total))
         for group in self._optimizer.param_groups:
             group["lr"] = rate
-        grafted = [means.transplants.apply(sample, rng) for sample in samples]
-        batch = make_batch(grafted, config.regions, rng)
+        inputs = self._network.spec.inputs
+        shown = [shown_as(sample, inputs, means.transplants, rng) for sample in samples]
+        batch = make_batch(shown, config.regions, rng, inputs)
         parts = means.gradients.compute(batch, int(rng.integers(1 << 62)))
         value = sum(parts)
         if not math.isfinite(value):
@@ -334,22 +333,6 @@ class Trainer:
         }
         write_checkpoint(self._folder, tensors, state)
         self._saved = time.monotonic()
-
-
-def make_batch(samples: Sequence[Sample], count: int, rng: np.random.Generator) -> Batch:
-    """An augmented batch: images (B, 1, S, S), regions per slice, and the truth moved along."""
-    images = torch.from_numpy(np.stack([s.working.image for s in samples]).astype(np.float32)).unsqueeze(1)
-    size = float(images.shape[-1])
-    changes = [draw_change(rng) for _ in samples]
-    regions, truths = [], []
-    for sample, change in zip(samples, changes, strict=True):
-        truth = sample.truth.moved(partial(change.moved, size=size), size, partial(change.carried, size=size))
-        proposals = change.moved(sample.working.proposals, size)
-        drawn = sample_regions(rng, truth, proposals, count, size)
-        regions.append(torch.from_numpy(drawn))
-        truths.append(truth)
-    moved = apply_changes(images, changes, rng)
-    return moved.contiguous(memory_format=torch.channels_last), regions, truths
 
 
 def _optimizer(network: Network, config: TrainConfig) -> torch.optim.AdamW:

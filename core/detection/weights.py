@@ -13,6 +13,7 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from core.detection.card import verify_model
 from core.detection.network import Network
+from core.detection.resnet import among_neighbours
 from core.errors import ModelDamaged, ModelMismatch
 
 # Tensors with rows per class, and how many.
@@ -24,6 +25,7 @@ _PER_CLASS = {
     "regress.weight": 4,
     "regress.bias": 4,
 }
+_STEM = "trunk.conv1.weight"
 # Convolutions and the norms behind them, by attribute.
 _PAIRS = (("conv1", "bn1"), ("conv2", "bn2"), ("conv3", "bn3"), ("smooth", "norm"))
 
@@ -35,7 +37,8 @@ def load_weights(network: Network, file: Path, classes: Sequence[str], *, partly
         network: To be filled.
         file: The model.
         classes: Classes of the network in output order.
-        partly: Take the heads' outputs class by class, by name; a class the file lacks stays as it is.
+        partly: Take the heads' outputs class by class, by name; a class the file lacks stays as it is. The
+            first filters of a model of single slices fit a network that sees neighbours, too.
 
     Raises:
         ModelNotFound: There is no such file.
@@ -44,11 +47,14 @@ def load_weights(network: Network, file: Path, classes: Sequence[str], *, partly
     """
     card = verify_model(file)
     try:
-        weights = {k: v.float() if v.is_floating_point() else v for k, v in load_file(file).items()}
+        # In half precision, as they are kept: filling the network widens them one by one.
+        weights = load_file(file)
     except (SafetensorError, OSError) as error:
         raise ModelDamaged(f"{file}: the weights cannot be read ({error}).") from error
     if partly and tuple(classes) != card.classes:
         weights = _by_name(network, weights, classes, card.classes)
+    if partly:
+        weights = _with_neighbours(network, weights)
     own = network.state_dict()
     wrong = [k for k, v in own.items() if k not in weights or weights[k].shape != v.shape]
     if wrong:
@@ -71,6 +77,13 @@ def lasting(network: Network, *, same_classes: bool) -> dict[str, torch.Tensor]:
         for name, value in network.state_dict().items()
         if value.is_floating_point() and (same_classes or name not in _PER_CLASS)
     }
+
+
+def _with_neighbours(network: Network, weights: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    stem = weights.get(_STEM)
+    if stem is None or stem.ndim != 4 or stem.shape[1] != 1 or network.spec.inputs == 1:
+        return weights
+    return {**weights, _STEM: among_neighbours(stem, network.spec.inputs)}
 
 
 def _by_name(

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from core.detection.base import Detector, DetectRequest
+from core.detection.base import Detector
+from core.detection.requests import make_request
 from core.edits import with_reading_states
 from core.errors import ExchangeError, InputError
 from core.exchange.datasets import from_workspace
 from core.exchange.export import export_dataset
 from core.exchange.importing import import_annotations, import_edit
 from core.imaging.keyimage import KeyBox, render_key_image
+from core.imaging.neighbours import ALONE, beside
 from core.imaging.pixels import PixelCache
-from core.imaging.window import default_window, without_padding
+from core.imaging.window import default_window
 from core.jobs import CancelToken, Progress
 from core.model import Catalog, LabelSchema, Series, SliceRef
 from core.settings import SETTINGS_FILE, Settings, home, reader_name
@@ -100,10 +102,12 @@ def write_key_image(
     if not 0 <= index < count:
         raise InputError(f"--slice {number}: the series has slices 1 to {count}.")
     ref = series.slices[index]
-    pixels = PixelCache(CACHE_BYTES).get(ref)
+    cache = PixelCache(CACHE_BYTES)
+    pixels = cache.get(ref)
     boxes: list[KeyBox] = []
     if detector is not None:
-        request = DetectRequest(ref.key, without_padding(pixels, ref.padding))
+        around = beside(series, index) if detector.neighbours else ALONE
+        request = make_request(ref, cache.get, around)
         result = detector.detect(request, cancel=CancelToken())
         boxes += [
             KeyBox(d.box, f"{d.label} {d.score:.2f}", dashed=True)

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from core.boxes import nms, to_array
 from core.detection.base import Detector, DetectRequest, own_schema
+from core.detection.requests import make_request
 from core.errors import InputError, UnreadableFile
 from core.evaluation.bootstrap import pair, plain
 from core.evaluation.coco import Evaluation, evaluate_boxes
@@ -19,7 +20,7 @@ from core.evaluation.details import Details, details
 from core.evaluation.lesions import LesionFigures, SeriesLesions, lesion_figures
 from core.evaluation.ranking import Compared, compared
 from core.exchange.lesions import Judged, series_lesions
-from core.imaging.window import without_padding
+from core.imaging.neighbours import ALONE, beside_each
 from core.jobs import CancelToken, Progress, no_progress
 from core.model import Box, Dataset, Detection, LabelClass, LabelledSlice, LabelSchema, SliceRef
 
@@ -143,13 +144,14 @@ def run_models(
         detector.bind(own_schema(detector) if one_class else dataset.schema)
     read: list[LabelledSlice] = []
     found: list[list[tuple[Detection, ...]]] = [[] for _ in detectors]
+    refs = [s.ref for s in dataset.slices]
+    around = beside_each(refs) if any(d.neighbours for d in detectors) else [ALONE] * len(refs)
 
     def requests() -> Iterator[DetectRequest]:
-        for labelled in dataset.slices:
+        for labelled, beside in zip(dataset.slices, around, strict=True):
             token.check()
             try:
-                pixels = without_padding(load(labelled.ref), labelled.ref.padding)
-                request = DetectRequest(labelled.ref.key, pixels)
+                request = make_request(labelled.ref, load, beside)
             except UnreadableFile:
                 continue
             read.append(labelled)

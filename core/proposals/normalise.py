@@ -30,7 +30,19 @@ def normalise(image: NDArray[np.generic]) -> NDArray[np.float32]:
     Returns:
         float32 of the same shape in [0, 1]; all zeros where the slice has no contrast.
     """
-    limits = grey_limits(image)
+    return scaled(image, grey_limits(image))
+
+
+def scaled(image: NDArray[np.generic], limits: tuple[float, float] | None) -> NDArray[np.float32]:
+    """Scale a slice to [0, 1] by grey levels found on it, or on a slice that it is to be compared with.
+
+    Args:
+        image: As for `normalise`.
+        limits: From `grey_limits`.
+
+    Returns:
+        As `normalise`; all zeros where there are no limits.
+    """
     if limits is None:
         return np.zeros(image.shape, dtype=np.float32)
     low, high = limits

@@ -34,6 +34,7 @@ class FakeDetector:
 
     def __init__(self, name: str = "fake", rows: tuple[tuple[str, float, Box], ...] | None = None) -> None:
         self.identity = f"{name}@1"
+        self.neighbours = 0
         self.rows = rows if rows is not None else DEFAULT_ROWS
         self.gate = threading.Event()
         self.gate.set()

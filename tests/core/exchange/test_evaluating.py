@@ -35,6 +35,7 @@ class Found:
     def __init__(self, name: str, found: Mapping[str, tuple[Detection, ...]]) -> None:
         self.identity = f"{name}@0"
         self.class_names = ("glioma", "meningioma")
+        self.neighbours = 0
         self._found = found
 
     def bind(self, schema: LabelSchema) -> None:
