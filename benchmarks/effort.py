@@ -84,7 +84,7 @@ def cases_of(chosen: EffortSet, detector: Detector, schema: LabelSchema) -> Iter
         # Regions weigh megabytes; candidates are ordered without them.
         proposals = replace(proposer.propose(image, cancel=cancel), regions=None)
         truths = tuple((b.box, _class(chosen, schema, b.label_id)) for b in one.boxes)
-        case = Case(one.ref, truths, result, image, proposals)
+        case = Case(one.ref, truths, result, image if chosen.stacks else None, proposals)
         if chosen.stacks:
             series.setdefault(one.ref.path.parent, []).append(case)
         else:

@@ -59,14 +59,14 @@ class Case:
         ref: The slice.
         truths: Box and class of every lesion.
         result: What the detector says.
-        image: Its pixels.
+        image: Its pixels; None for independent slices, where nothing looks at them.
         proposals: What snapping chooses from.
     """
 
     ref: SliceRef
     truths: tuple[tuple[Box, int], ...]
     result: DetectResult
-    image: NDArray[np.float32]
+    image: NDArray[np.float32] | None
     proposals: Proposals
 
 
@@ -125,7 +125,7 @@ class Annotator:
 
     def _candidates(self, case: Case, truth: NDArray[np.float64]) -> Boxes:
         x, y = ((truth[:2] + truth[2:]) / 2).tolist()
-        snap = snap_at(case.proposals, x, y, *case.image.shape)
+        snap = snap_at(case.proposals, x, y, case.ref.rows, case.ref.columns)
         return to_array(c.box for c in snap.candidates)
 
     def _undecided(self, case: Case) -> tuple[ShownDetection, ...]:
@@ -153,9 +153,9 @@ class Annotator:
             annotation = self._annotation(case, made, self._label(label), Origin(OriginKind.HUMAN))
             how = Made.DRAWN
         else:
-            centre = (to_array([box])[0, :2] + to_array([box])[0, 2:]) / 2
-            snap = snap_at(case.proposals, *centre.tolist(), *case.image.shape)
-            made = snap.candidates[step.candidate].box
+            (made,) = from_array(
+                self._candidates(case, to_array([box])[0])[step.candidate : step.candidate + 1]
+            )
             said = likely_class(case.result, made) or self._class_in_use
             annotation = self._annotation(case, made, said, Origin(OriginKind.PROPOSAL, proposal=made))
             how = Made.SNAPPED
@@ -304,9 +304,7 @@ class Annotator:
             if (cases[s.case].ref.key, s.truth) in self._boxes and s != start
         }
         source = self._of(cases[start.case], start.truth)
-        made = propagate(
-            start.case, source.box, len(cases), lambda k: SliceView(cases[k].result, cases[k].image), known
-        )
+        made = propagate(start.case, source.box, len(cases), lambda k: _view(cases[k]), known)
         self.account.do(Action.PROPAGATE)
         wanted = {s.case: s.truth for s in lesion}
         homes = [self._fits(cases, wanted, one) for one in made.boxes]
@@ -333,3 +331,7 @@ class Annotator:
             return None
         overlap = iou(one.box, cases[one.slice].truths[truth][0])
         return truth if overlap >= self._policy.enough else None
+
+
+def _view(case: Case) -> SliceView | None:
+    return None if case.image is None else SliceView(case.result, case.image)
