@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from core.detection.operating_point import ShownDetection
 from core.edits import accept, create, delete, reject, relabel
-from core.model import HUMAN, Annotation, Box, Detection, Series, new_id
+from core.model import HUMAN, Annotation, Box, Detection, Origin, Series, new_id
 from gui.box_actions import check_selected, refuse_unchecked, reshape_box, warn_of_duplicates
 from gui.desk import Desk as Desk  # noqa: PLC0414 - every action takes one
 
@@ -38,8 +38,8 @@ def selected_detection(desk: Desk) -> Detection | None:
     return next((s.detection for s in shown if detection_id(s.row) == desk.session.selected), None)
 
 
-def draw(desk: Desk, box: Box) -> None:
-    """Make an annotation of a drawn box, of the current class, and select it."""
+def draw(desk: Desk, box: Box, origin: Origin = HUMAN) -> None:
+    """Make an annotation of a drawn or snapped box, of the current class, and select it."""
     session = desk.session
     ref = session.current_slice
     clipped = box.clipped(ref.columns, ref.rows) if ref else None
@@ -49,7 +49,7 @@ def draw(desk: Desk, box: Box) -> None:
         session.said.emit("warning", "The label schema has no class to draw in: add one (Label schemas…).")
         return
     made = Annotation(
-        new_id(), ref.key, clipped, session.current_label, HUMAN, session.reader, desk.display.window_values
+        new_id(), ref.key, clipped, session.current_label, origin, session.reader, desk.display.window_values
     )
     if session.commit(create(made)):
         session.select(made.id)

@@ -41,6 +41,7 @@ from gui.panels.worklist import WorklistPanel
 from gui.runner import JobOutcome, JobRunner, Lane
 from gui.series_view import VIEWS_FILE, SeriesViews
 from gui.session import Session
+from gui.snap_regions import SliceRegions
 from gui.statusbar import StatusBar
 from gui.theme import apply_theme
 from gui.viewer_page import ViewerPage
@@ -119,7 +120,7 @@ def build(qt: QApplication, workspace_path: Path, cache: PixelCache | None = Non
     display = Display(session, runner, cache, SeriesViews(home() / VIEWS_FILE))
     display.set_options(view_options(settings))
     engine = Engine(session, runner, cache, ModelRegistry(home() / "models"), settings)
-    desk = Desk(session, display, engine)
+    desk = Desk(session, display, engine, SliceRegions(runner, cache))
     page = ViewerPage(desk, settings, Hangings(home() / HANGINGS_FILE))
     status = StatusBar(desk, runner)
     page.pointed.connect(status.point_at)

@@ -36,7 +36,7 @@ class WindowPort(Protocol):
         """Let the reader name a new class."""
 
     def use_tool(self, name: str) -> None:
-        """Put a tool in the hand: "select", "box", "distance" or "angle"."""
+        """Put a tool in the hand: "select", "box", "snap", "distance" or "angle"."""
 
     def tool(self) -> str:
         """The tool in the hand."""
@@ -112,6 +112,11 @@ GESTURES: tuple[tuple[str, str], ...] = (
     ("Esc", "Cancel what is being drawn or dragged; put the box tool away; let go of the selected box."),
     ("Enter with the box tool", "A box in the middle of what is seen of the slice."),
     ("Left click on another viewport", "Make it the active one; what was there stays in view."),
+    ("Wheel, [ ] while snapping", "Another of the proposals under the cursor."),
+    (
+        "Left drag while snapping",
+        "Take the proposal with its nearest corner pulled along; without one draw a box.",
+    ),
     ("Middle drag", "Pan."),
     ("Right drag, Ctrl+wheel", "Zoom."),
     ("Double click on a prediction", "Accept it."),

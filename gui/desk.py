@@ -10,6 +10,7 @@ from core.errors import EditConflict
 from gui.display import Display
 from gui.engine import Engine
 from gui.session import Session
+from gui.snap_regions import SliceRegions
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,6 +20,7 @@ class Desk:
     session: Session
     display: Display
     engine: Engine
+    regions: SliceRegions
 
     def attempt(self, make: Callable[[], SetEdit]) -> bool:
         """Make an edit and commit it; what forbids it (a lock, say) is told to the reader.

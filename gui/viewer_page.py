@@ -15,6 +15,7 @@ from gui.cine import Cine
 from gui.display import view_options
 from gui.hanging import Hangings
 from gui.scene import build_scene, strip_marks
+from gui.snap import Snapper
 from gui.start_card import StartCard
 from gui.viewer.canvas import Canvas
 from gui.viewer.measures import Line
@@ -39,6 +40,7 @@ class ViewerPage(QWidget):
         self.canvas = Canvas()
         self.viewports = Viewports(desk, self.canvas, settings, hangings)
         self.cine = Cine(desk, settings)
+        self.snapper = Snapper(desk, self.canvas)
         self.strip = SliceStrip()
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)

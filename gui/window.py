@@ -33,7 +33,7 @@ from gui.viewer_page import ViewerPage
 
 TOOLBAR = (
     ("open-folder",),
-    ("tool-select", "tool-box", "delete", "undo", "redo"),
+    ("tool-select", "tool-box", "tool-snap", "delete", "undo", "redo"),
     ("previous-prediction", "next-prediction", "accept", "reject"),
     ("layer-predictions", "layer-proposals", "detect-slice", "detect-series"),
     ("fit", "invert", "tool-distance", "tool-angle", "cine"),

@@ -47,6 +47,7 @@ from gui.viewer.painting import in_layers, paint
 from gui.viewer.proposal_layer import ProposalLayer
 from gui.viewer.scene import BoxItem, CornerMode, SliceScene, Tool
 from gui.viewer.slice_image import SliceImage
+from gui.viewer.snapping import SnapDrag, SnapShown, step_of, takes
 from gui.viewer.transform import ViewTransform
 from gui.viewer.view_widget import ViewWidget
 
@@ -71,6 +72,10 @@ class Canvas(ViewWidget):
         pointed((x, y) | None): The pointer is over this image point; None outside the slice.
         tool_finished(): The one-shot Box tool has drawn its box.
         line_drawn(((x, y), (x, y))): A measuring line, in image pixels.
+        tool_changed(): Another tool is in hand.
+        snap_cycled(by): Another candidate to snap to is wanted; positive is onwards.
+        snap_taken(candidate, box): The candidate shown is to be a box, pulled by a corner or as it is; both
+            None where none was shown.
     """
 
     box_drawn = Signal(object)
@@ -83,6 +88,9 @@ class Canvas(ViewWidget):
     pointed = Signal(object)
     tool_finished = Signal()
     line_drawn = Signal(object)
+    tool_changed = Signal()
+    snap_cycled = Signal(int)
+    snap_taken = Signal(object, object)
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -97,6 +105,7 @@ class Canvas(ViewWidget):
         self._mouse = Mouse()
         self._wheel = 0
         self._lens = False
+        self._snap: SnapShown | None = None
         self._pointer = QPointF()
         self._slice_image = SliceImage()
         self._proposal_layer = ProposalLayer()
@@ -130,14 +139,16 @@ class Canvas(ViewWidget):
         self.update()
 
     def set_tool(self, tool: Tool) -> None:
-        """Choose what a left drag does. A running gesture is cancelled."""
+        """Choose what a left drag does. A running gesture is cancelled; that of a key let go early is not."""
         if tool is self._tool:
             return
-        self._cancel_gesture()
+        if not isinstance(self._mouse.gesture, SnapDrag):
+            self._cancel_gesture()
         self._tool = tool
         self._hovered = None
         self._show_cursor(None)
         self.update()
+        self.tool_changed.emit()
 
     def tool(self) -> Tool:
         """The tool in hand."""
@@ -169,6 +180,16 @@ class Canvas(ViewWidget):
         self._lens = shown
         self.update()
 
+    def set_snap(self, snap: SnapShown | None) -> None:
+        """Show what a click would snap to; None for nothing."""
+        if snap != self._snap:
+            self._snap = snap
+            self.update()
+
+    def snap(self) -> SnapShown | None:
+        """What a click would snap to."""
+        return self._snap
+
     def _transform(self) -> ViewTransform:
         return self._mouse.preview.transform or self._view
 
@@ -179,6 +200,7 @@ class Canvas(ViewWidget):
         if self._mouse.gesture is not None:
             self._mouse.press_again(event.button())
             return
+        self._point(event.position())  # a finger has not moved there before
         gesture = self._gesture_for(event.button(), event.position(), event.modifiers())
         if gesture is not None:
             self._mouse.begin(gesture, event.button(), event.position())
@@ -206,6 +228,8 @@ class Canvas(ViewWidget):
         self.update()
         if ended.preview is not None:
             self._conclude(ended.gesture, ended.preview)
+        elif isinstance(ended.gesture, SnapDrag):
+            self.snap_taken.emit(ended.gesture.candidate, ended.gesture.candidate)
         elif event.button() is Qt.MouseButton.LeftButton:
             hit = self._hit(at, prefer_selected=False)
             self._fresh = None
@@ -237,7 +261,8 @@ class Canvas(ViewWidget):
         steps = int(self._wheel / _WHEEL_STEP)
         if steps:
             self._wheel -= steps * _WHEEL_STEP
-            self.scrolled.emit(-steps)
+            cycling = self._tool is Tool.SNAP and self._snap is not None and self._snap.count > 0
+            (self.snap_cycled if cycling else self.scrolled).emit(-steps)
 
     def leaveEvent(self, event: QEvent) -> None:
         """Nothing is under the pointer any more."""
@@ -276,11 +301,22 @@ class Canvas(ViewWidget):
             return self._escape_act()
         if self._scene.shape is None or self._mouse.gesture is not None or self._boxes_hidden:
             return None
-        if self._tool is Tool.BOX and key in {Qt.Key.Key_Return, Qt.Key.Key_Enter}:
+        return self._tool_act(key) or self._nudge_act(key, event.modifiers())
+
+    def _tool_act(self, key: Qt.Key) -> Callable[[], None] | None:
+        if self._tool is Tool.BOX and takes(key):
             return self._draw_in_view
+        if self._tool is Tool.SNAP and takes(key):
+            box = self._snap.box if self._snap is not None else None
+            return lambda: self.snap_taken.emit(box, box)
+        if self._tool is Tool.SNAP and (by := step_of(key)):
+            return lambda: self.snap_cycled.emit(by)
+        return None
+
+    def _nudge_act(self, key: Qt.Key, modifiers: Qt.KeyboardModifier) -> Callable[[], None] | None:
         scene = self._scene
         item = next((b for b in scene.boxes if b.id == scene.selected and b.editable), None)
-        nudge = nudge_of(key, event.modifiers())
+        nudge = nudge_of(key, modifiers)
         if item is None or nudge is None or (item.id == self._fresh and nudge.scrolls):
             return None
         return lambda: self._nudge(item, nudge)
@@ -288,7 +324,7 @@ class Canvas(ViewWidget):
     def _escape_act(self) -> Callable[[], None] | None:
         if self._mouse.gesture is not None:
             return self._cancel_gesture
-        if self._tool is Tool.BOX:
+        if self._tool in {Tool.BOX, Tool.SNAP}:
             return self.tool_finished.emit
         return (lambda: self.box_clicked.emit("")) if self._scene.selected else None
 
@@ -325,6 +361,8 @@ class Canvas(ViewWidget):
         if self._tool in {Tool.DISTANCE, Tool.ANGLE}:
             return DrawLine(point)
         hit = self._hit(at)
+        if self._tool is Tool.SNAP and (hit is None or hit.handle is None):
+            return SnapDrag(point, self._snap.box if self._snap is not None else None)
         if hit is not None and hit.item.editable:
             copying = bool(keys & Qt.KeyboardModifier.ControlModifier)
             return BoxDrag(point, hit.item, None if copying else hit.handle, copying)
@@ -356,6 +394,10 @@ class Canvas(ViewWidget):
             self._emit_window(preview.window, finished=True)
         elif preview.line is not None:
             self.line_drawn.emit(preview.line)
+        elif isinstance(gesture, SnapDrag) and gesture.candidate is not None and preview.box is not None:
+            self.snap_taken.emit(gesture.candidate, preview.box)
+        elif isinstance(gesture, SnapDrag) and preview.box is not None:
+            self.box_drawn.emit(preview.box)
         elif isinstance(gesture, DrawBox) and preview.box is not None:
             self.box_drawn.emit(preview.box)
             self._fresh = self._scene.selected
@@ -386,7 +428,7 @@ class Canvas(ViewWidget):
             still = next((b for b in scene.boxes if b.id == gesture.item.id), None)
             if still is None or still.box != gesture.item.box or not still.editable:
                 return True
-        return isinstance(gesture, BoxDrag | DrawBox | DrawLine) and scene.identity != old.identity
+        return isinstance(gesture, BoxDrag | DrawBox | DrawLine | SnapDrag) and scene.identity != old.identity
 
     def _emit_window(self, window: Window, *, finished: bool) -> None:
         self.window_changed.emit(window.center, window.width, finished)
@@ -399,7 +441,9 @@ class Canvas(ViewWidget):
         return hit_test(context, at, prefer_selected=prefer_selected)
 
     def _hover(self, at: QPointF) -> None:
-        hit = self._hit(at) if self._tool is Tool.SELECT else None
+        hit = self._hit(at) if self._tool in {Tool.SELECT, Tool.SNAP} else None
+        if self._tool is Tool.SNAP and hit is not None and hit.handle is None:
+            hit = None  # there a click snaps
         self._set_hovered(hit.item.id if hit else None)
         self._show_cursor(hit)
 
@@ -409,7 +453,7 @@ class Canvas(ViewWidget):
             self.update()
 
     def _show_cursor(self, hit: Hit | None) -> None:
-        if self._tool is not Tool.SELECT:
+        if self._tool is not Tool.SELECT and hit is None:
             cursor = Qt.CursorShape.CrossCursor
         elif hit is None:
             cursor = Qt.CursorShape.ArrowCursor
@@ -468,6 +512,7 @@ class Canvas(ViewWidget):
             preview=preview.box if preview.box_id is None else None,
             measured=preview.box,
             measuring=measure((preview.line,), scene.spacing) if preview.line else None,
+            snap=self._snap if self._mouse.gesture is None else None,
             lens=self._pointer if self._lens and self.underMouse() else None,
             font=font,
             focus=self.palette().color(QPalette.ColorRole.Highlight) if self.hasFocus() else None,

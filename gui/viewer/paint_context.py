@@ -15,6 +15,7 @@ from gui.viewer.overlays import Overlays
 from gui.viewer.proposal_layer import ProposalLayer
 from gui.viewer.scene import BoxItem, BoxKind, SliceScene
 from gui.viewer.slice_image import SliceImage
+from gui.viewer.snapping import SnapShown
 from gui.viewer.transform import ViewTransform
 
 
@@ -38,6 +39,7 @@ class PaintContext:
         measured: A box whose size is shown (being drawn or reshaped), or None.
         measuring: A distance or angle being drawn, or None.
         lens: Where the magnifier is, or None.
+        snap: What a click would snap to, or None.
         font: For all text.
         focus: Colour of the focus ring, or None without focus.
     """
@@ -57,6 +59,7 @@ class PaintContext:
     measured: Box | None
     measuring: Measure | None
     lens: QPointF | None
+    snap: SnapShown | None
     font: QFont
     focus: QColor | None
 

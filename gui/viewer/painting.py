@@ -16,6 +16,7 @@ from gui.viewer.measure_layer import paint_cross, paint_lens, paint_measures, pa
 from gui.viewer.overlays import BADGE_PAD, TextLine
 from gui.viewer.paint_context import PaintContext
 from gui.viewer.scene import BoxItem, BoxKind
+from gui.viewer.snap_layer import paint_snap
 
 
 def in_layers(boxes: Iterable[BoxItem], selected: str | None) -> tuple[BoxItem, ...]:
@@ -223,6 +224,7 @@ LAYERS: tuple[tuple[str, Layer], ...] = (
     ("chips", paint_chips),
     ("measures", paint_measures),
     ("cross", paint_cross),
+    ("snap", paint_snap),
     ("lens", paint_lens),
     ("letters", paint_letters),
     ("scale bar", paint_scale_bar),

@@ -36,6 +36,7 @@ class Tool(StrEnum):
     BOX = "box"
     DISTANCE = "distance"
     ANGLE = "angle"
+    SNAP = "snap"
 
 
 class CornerMode(StrEnum):
