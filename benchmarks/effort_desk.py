@@ -32,6 +32,7 @@ from core.evaluation.effort import (
     Accept,
     Account,
     Action,
+    Correct,
     Draw,
     Made,
     Policy,
@@ -42,6 +43,7 @@ from core.evaluation.effort import (
     by_hand,
     next_step,
     together_is_cheaper,
+    with_corner,
 )
 from core.model import Annotation, Box, Detection, Origin, OriginKind, Proposals, SliceRef, new_id
 from core.review.propagate import Propagated, SliceView, propagate, propagated_annotation
@@ -143,8 +145,24 @@ class Annotator:
             found = self._undecided(case)[step.prediction].detection
             self._accept(case, truth, found, Made.ACCEPTED)
             self._name(case, truth)
+        elif isinstance(step, Correct):
+            self._edit(case, truth, step)
+            self._name(case, truth)
         else:
             self._make(case, truth, step)
+
+    def _edit(self, case: Case, truth: int, step: Correct) -> None:
+        """Accept a prediction and move one corner to where the hand takes it."""
+        found = self._undecided(case)[step.prediction].detection
+        edit = accept([found], case.ref.key, case.result.model, READER)
+        self._commit(edit)
+        (change,) = edit.changes
+        assert isinstance(change.after, Annotation)
+        aim = to_array([self._drawn(case, case.truths[truth][0]), found.box])
+        x1, y1, x2, y2 = with_corner(aim[1], aim[0], step.corner).tolist()
+        self._commit(reshape(change.after, Box(x1, y1, x2, y2), READER))
+        self._boxes[case.ref.key, truth] = change.after.id
+        self.account.made(Made.CORRECTED, iou(Box(x1, y1, x2, y2), case.truths[truth][0]))
 
     def _make(self, case: Case, truth: int, step: Snap | Draw) -> None:
         box, label = case.truths[truth]

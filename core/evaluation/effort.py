@@ -9,6 +9,9 @@ The policy, on one slice, until every lesion has its box and no prediction is un
    the key, a notch for each candidate passed over, the click.
 4. Else it is drawn: key, drag, class.
 
+With `Policy.corrects`, beside the policy above, a prediction that one corner moved would bring to
+`enough` is edited: key and drag, where snapping does not cost less.
+
 A wrong class costs its key; a drawn box costs it always, so that manual drawing is 3 actions by definition.
 Over a stack, what is decided for a whole finding at once costs once (`together_is_cheaper`).
 """
@@ -38,6 +41,7 @@ class Action(StrEnum):
     SNAP_CLICK = "snap: click"
     DRAW_KEY = "draw: key"
     DRAW_DRAG = "draw: drag"
+    CORRECT_KEY = "correct: key"
     CORRECT_DRAG = "correct: drag"
     DELETE = "delete"
     PROPAGATE = "propagate"
@@ -64,12 +68,14 @@ class Policy:
         same: IoU from which a prediction means a lesion.
         candidates: Snap candidates looked at.
         hand: Standard deviation of each edge of a drawn box, as a share of its side: nobody draws exactly.
+        corrects: Moves a corner of a prediction that nearly fits.
     """
 
     enough: float = 0.75
     same: float = 0.5
     candidates: int = 3
     hand: float = 0.02
+    corrects: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +109,17 @@ class Draw:
     truth: int
 
 
-Step = Accept | Reject | Snap | Draw
+@dataclass(frozen=True, slots=True)
+class Correct:
+    """Edit a prediction by one corner (0 and 1 the upper ones, 2 and 3 the lower), which accepts it."""
+
+    truth: int
+    prediction: int
+    at_hand: bool
+    corner: int
+
+
+Step = Accept | Reject | Snap | Draw | Correct
 
 
 @dataclass
@@ -173,20 +189,47 @@ def next_step(
     if len(predictions):
         if not len(truths) or overlap[0].max() < policy.same:
             return Reject(0)
-        return _settle(int(overlap[0].argmax()), truths, overlap, candidates, policy)
-    return _settle(0, truths, overlap, candidates, policy) if len(truths) else None
+        return _settle(int(overlap[0].argmax()), truths, overlap, predictions, candidates, policy)
+    return _settle(0, truths, overlap, predictions, candidates, policy) if len(truths) else None
 
 
 def _settle(
-    truth: int, truths: Boxes, overlap: Boxes, candidates: Callable[[int], Boxes], policy: Policy
+    truth: int,
+    truths: Boxes,
+    overlap: Boxes,
+    predictions: Boxes,
+    candidates: Callable[[int], Boxes],
+    policy: Policy,
 ) -> Step:
+    correction: Correct | None = None
     if len(overlap):
         # The one at hand where it will do: that saves the click.
         best = 0 if overlap[0, truth] >= policy.enough else int(overlap[:, truth].argmax())
         if overlap[best, truth] >= policy.enough:
             return Accept(truth, best, at_hand=best == 0)
+        correction = _correction(truth, best, truths[truth], predictions[best], policy)
     fits = iou_matrix(truths[truth : truth + 1], candidates(truth)[: policy.candidates])[0] >= policy.enough
-    return Snap(truth, int(fits.argmax())) if fits.any() else Draw(truth)
+    other: Step = Snap(truth, int(fits.argmax())) if fits.any() else Draw(truth)
+    if correction is not None and len(actions_of(correction)) <= len(actions_of(other)):
+        return correction
+    return other
+
+
+def _correction(truth: int, prediction: int, wanted: Boxes, found: Boxes, policy: Policy) -> Correct | None:
+    """The corner to move, where moving one suffices."""
+    if not policy.corrects:
+        return None
+    fits = iou_matrix(wanted[None], np.stack([with_corner(found, wanted, k) for k in range(4)]))[0]
+    corner = int(fits.argmax())
+    return Correct(truth, prediction, prediction == 0, corner) if fits[corner] >= policy.enough else None
+
+
+def with_corner(box: Boxes, other: Boxes, corner: int) -> Boxes:
+    """A box (4,) with one corner where another box has it."""
+    moved = box.copy()
+    edges = [2 * (corner % 2), 1 + 2 * (corner // 2)]
+    moved[edges] = other[edges]
+    return moved
 
 
 def actions_of(step: Step) -> tuple[Action, ...]:
@@ -200,6 +243,9 @@ def actions_of(step: Step) -> tuple[Action, ...]:
             return (Action.REJECT,)
         case Snap(candidate=passed):
             return (Action.SNAP_KEY, *[Action.SNAP_NOTCH] * passed, Action.SNAP_CLICK)
+        case Correct(at_hand=at_hand):
+            select = () if at_hand else (Action.SELECT,)
+            return (*select, Action.CORRECT_KEY, Action.CORRECT_DRAG)
         case Draw():
             return (Action.DRAW_KEY, Action.DRAW_DRAG, Action.CLASS)
 

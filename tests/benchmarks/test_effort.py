@@ -85,6 +85,17 @@ def test_snap_with_the_class_the_model_says_else_draw(workspace: Workspace) -> N
     assert (made.label_id, made.origin.kind) == (2, OriginKind.PROPOSAL)
 
 
+def test_a_corner_is_corrected_and_the_box_keeps_what_the_model_said(workspace: Workspace) -> None:
+    one = Annotator(workspace, OperatingPoint(0.5, 0.4), Policy(corrects=True), one_class=False)
+    short = Box(40, 40, 72, 66)
+    here = case(0, [(LESION, 1)], [(short, 0.9, 1)])
+    one.collection([here])
+    assert one.account.actions == {Action.CORRECT_KEY: 1, Action.CORRECT_DRAG: 1, Action.SIGN_OFF: 1}
+    (made,) = workspace.annotations.on(here.ref.key).annotations
+    assert (made.box.x1, made.box.y1, made.origin.predicted) == (40, 40, short)
+    assert one.account.overlaps[Made.CORRECTED][0] > 0.75
+
+
 def test_a_finding_is_accepted_at_once_and_a_bad_box_of_it_corrected(workspace: Workspace) -> None:
     one = annotator(workspace)
     cases = [case(k, [(LESION, 1)], [(GOOD, 0.9, 1)]) for k in range(4)]

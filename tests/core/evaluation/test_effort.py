@@ -11,6 +11,7 @@ from core.evaluation.effort import (
     Accept,
     Account,
     Action,
+    Correct,
     Draw,
     Made,
     Policy,
@@ -20,6 +21,7 @@ from core.evaluation.effort import (
     by_hand,
     next_step,
     together_is_cheaper,
+    with_corner,
 )
 from core.model import Box
 from tests.core.strategies import boxes
@@ -66,6 +68,24 @@ def test_a_poor_prediction_is_snapped_over_and_each_candidate_passed_costs_a_not
 def test_only_three_candidates_are_looked_at_then_it_is_drawn() -> None:
     assert step([A], [], FAR, FAR, FAR, A) == Draw(0)
     assert len(actions_of(Draw(0))) == 3, "manual drawing is three actions by definition"
+
+
+def test_a_corner_is_moved_where_that_suffices_and_snapping_costs_no_less() -> None:
+    corrects = Policy(corrects=True)
+
+    def taken(prediction: Box, *candidates: Box) -> object:
+        return next_step(to_array([A]), to_array([prediction]), lambda t: to_array(candidates), corrects)
+
+    short = Box(10, 10, 42, 36)  # its lower right corner is off; IoU .52
+    assert taken(short) == Correct(0, 0, at_hand=True, corner=3)
+    assert taken(short, A) == Correct(0, 0, at_hand=True, corner=3)
+    assert actions_of(Correct(0, 0, at_hand=True, corner=3)) == (Action.CORRECT_KEY, Action.CORRECT_DRAG)
+    assert len(actions_of(Correct(0, 1, at_hand=False, corner=3))) == 3
+    slanted = Box(2, 15, 42, 57)  # off on all sides; IoU .58, at best .70 by one corner
+    assert taken(slanted) == Draw(0)
+    assert taken(slanted, A) == Snap(0, 0)
+    np.testing.assert_array_equal(with_corner(np.arange(4.0), -np.ones(4), 1), [0, -1, -1, 3])
+    np.testing.assert_array_equal(with_corner(np.arange(4.0), -np.ones(4), 2), [-1, 1, 2, -1])
 
 
 def test_nothing_is_left_to_do() -> None:
