@@ -79,6 +79,9 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("view.linked", True, "Viewports scroll, zoom and point together."),
     Setting("view.hang", True, "Take up the layout last used with series of the same description."),
     Setting("cache.pixels_mb", 512, "Memory for decoded slices, in MiB.", 32, 16384),
+    Setting(
+        "cache.results_mb", 512, "Room on disk for what models said of slices, in MiB; 0: none.", 0, 65536
+    ),
     Setting("engine.ahead", True, "Detect on the series ahead of the reader."),
     Setting("engine.min_score", 0.3, "Predictions below this score are hidden.", 0.0, 1.0),
     Setting("engine.nms_iou", 0.4, "Overlap above which the weaker prediction is dropped.", 0.0, 1.0),

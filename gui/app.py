@@ -23,6 +23,8 @@ from core.imaging.phantom_demo import make_demo
 from core.imaging.pixels import PixelCache
 from core.jobs import CancelToken, Progress
 from core.proposals.registry import warm_up
+from core.review.point_book import POINTS_FILE, PointBook
+from core.review.result_cache import ResultCache
 from core.settings import SETTINGS_FILE, Settings, home, reader_name
 from core.store.index import FileIndex, index_file
 from core.store.workspace import Workspace
@@ -119,7 +121,9 @@ def build(qt: QApplication, workspace_path: Path, cache: PixelCache | None = Non
     session = Session(workspace, runner, reader_name(settings), index)
     display = Display(session, runner, cache, SeriesViews(home() / VIEWS_FILE))
     display.set_options(view_options(settings))
-    engine = Engine(session, runner, cache, ModelRegistry(home() / "models"), settings)
+    results = ResultCache(home() / "cache" / "results", int(settings.number("cache.results_mb")) * MIB)
+    points = PointBook(home() / POINTS_FILE)
+    engine = Engine(session, runner, cache, ModelRegistry(home() / "models"), settings, results, points)
     desk = Desk(session, display, engine, SliceRegions(runner, cache))
     page = ViewerPage(desk, settings, Hangings(home() / HANGINGS_FILE))
     status = StatusBar(desk, runner)

@@ -2,31 +2,34 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from PySide6.QtCore import QObject, QTimer, Signal
 
 from core.detection.base import Detector, DetectResult
-from core.detection.operating_point import OperatingPoint, ShownDetection, detections_at, undecided
+from core.detection.operating_point import OperatingPoint, ShownDetection
 from core.detection.registry import ModelEntry, ModelRegistry
-from core.detection.requests import make_request
-from core.edits import EMPTY_RECORD, SliceRecord
-from core.errors import ModelError, ModelMismatch, OverreadError
+from core.errors import ModelMismatch, OverreadError
 from core.imaging.neighbours import ALONE, Beside, beside
 from core.imaging.pixels import PixelCache
-from core.jobs import CancelToken, Progress
-from core.model import LabelSchema, SliceRef
+from core.model import SliceRef
+from core.review.ahead import STRIDE, direction, nearest
+from core.review.point_book import PointBook
+from core.review.readings import next_unread
+from core.review.result_cache import ResultCache
+from core.review.shortlist import Shortlist
 from core.settings import Settings
+from gui import faults
+from gui.answers import Answers
+from gui.asking import Answered, Asking, loading
+from gui.results import Results
 from gui.runner import JobOutcome, JobRunner, Lane, error_text
-from gui.session import Session
+from gui.session import Place, Session
 
-Question = tuple[DetectResult, OperatingPoint, SliceRecord, LabelSchema]
 DETECT = "detect"
 LOAD = "load-model"
-SWEEP_SECONDS = 0.008
-"""How long the main thread answers questions on slices out of view at a time."""
+REMEMBER_MS = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +52,15 @@ class Layers:
 class Engine(QObject):
     """Runs the detector in a worker thread and keeps its results.
 
+    Args:
+        session: Where the reader is.
+        runner: Runs the work.
+        cache: Gives pixels.
+        registry: The models.
+        settings: The reader's.
+        disk: Where results are kept.
+        points: The operating point last used with each model.
+
     Signals:
         results_changed: (slice key) A result arrived, or the slice could not be computed.
         answers_changed: What is undecided is known anew for slices that are not in view.
@@ -70,31 +82,40 @@ class Engine(QObject):
         cache: PixelCache,
         registry: ModelRegistry,
         settings: Settings,
+        disk: ResultCache,
+        points: PointBook,
     ) -> None:
         super().__init__()
         self.registry = registry
-        self.point = OperatingPoint(settings.number("engine.min_score"), settings.number("engine.nms_iou"))
+        self.point = _first_point(settings)
         self.layers = Layers()
         self.ahead = settings.flag("engine.ahead")
+        self.results = Results(disk)
+        self._points = points
         self._session = session
         self._runner = runner
         self._cache = cache
         self._settings = settings
         self._detector: Detector | None = None
         self._entry: ModelEntry | None = None
-        self._results: dict[tuple[str, str], DetectResult] = {}
-        self._answers: dict[str, tuple[Question, tuple[ShownDetection, ...]]] = {}
-        self._stale: dict[str, None] = {}
-        self._sweep = QTimer(self, singleShot=True, interval=0)
-        self._sweep.timeout.connect(self._answer_some)
-        self._failed: dict[str, str] = {}
+        self._answers = Answers(session, self._short, lambda: self.point)
+        self._answers.changed.connect(self.answers_changed)
         self._asked: dict[str, SliceRef] = {}
+        self._anew: set[str] = set()
         self._ahead_of: dict[str, SliceRef] = {}
+        self._later: dict[str, SliceRef] | None = None
         self._total = 0
         self._running = ""
+        self._called_off = False
+        self._faults = 0
+        self._short_of_memory = False
         self._series_ahead = ""
         self._stopped_in = ""
-        session.place_changed.connect(self._look_ahead)
+        self._was: Place | None = None
+        self._travel = 0
+        self._remember = QTimer(self, singleShot=True, interval=REMEMBER_MS)
+        self._remember.timeout.connect(self._write_points)
+        session.place_changed.connect(self._moved)
         session.catalog_changed.connect(self._look_ahead)
 
     # -- model ---------------------------------------------------------------------------------------
@@ -103,6 +124,16 @@ class Engine(QObject):
     def model_name(self) -> str:
         """Name of the model in use or being loaded, or ""."""
         return self._entry.name if self._entry else ""
+
+    @property
+    def entry(self) -> ModelEntry | None:
+        """The model in use."""
+        return self._entry
+
+    @property
+    def model(self) -> str:
+        """The model in use, "name@hash", or ""."""
+        return self._detector.identity if self._detector else ""
 
     @property
     def ready(self) -> bool:
@@ -124,30 +155,35 @@ class Engine(QObject):
     def use_model(self, entry: ModelEntry) -> None:
         """Load a model in the background; until it is there the old one stays in use."""
 
-        def job(progress: Progress, cancel: CancelToken) -> Detector:
-            from core.detection.detector import load_detector  # noqa: PLC0415 - torch only when needed
-
-            return load_detector(entry.path, name=entry.name)
-
         def loaded(outcome: JobOutcome[Detector]) -> None:
             if outcome.error is not None:
-                self._session.said.emit("error", error_text(outcome.error))
+                kept = f" {self.model_name} stays in use." if self._detector is not None else ""
+                self._session.said.emit("error", faults.fault_text(outcome.error) + kept)
             if outcome.result is not None:
                 self.install(entry, outcome.result)
 
-        self._runner.submit(job, key=LOAD, lane=Lane.ENGINE, title=f"Loading {entry.name}", done=loaded)
+        self._runner.submit(
+            loading(entry), key=LOAD, lane=Lane.ENGINE, title=f"Loading {entry.name}", done=loaded
+        )
 
     def install(self, entry: ModelEntry, detector: Detector) -> None:
-        """Put a loaded model in use; one for other classes is refused and the old one stays."""
+        """Put a loaded model in use; one for other classes is refused and the old one stays.
+
+        What the old one said stays too, and is there again when it comes back into use.
+        """
         try:
             detector.bind(self._session.workspace.schema)
         except ModelMismatch as error:
             self._session.said.emit("error", str(error))
             return
         self._drop_work()
+        known = self._detector is not None
         self._detector, self._entry = detector, entry
-        self._failed.clear()
-        self._stopped_in = ""
+        self.results.forgive(detector.identity)
+        self._stopped_in, self._faults = "", 0
+        # The first model takes over what the reader has set while it was being loaded.
+        unused = _first_point(self._settings) if known else self.point
+        self.point = self._points.get(detector.identity) or unused
         if self._session.selected not in self._session.record.entries:
             self._session.select("")  # a prediction of the model before
         self.model_changed.emit()
@@ -156,81 +192,70 @@ class Engine(QObject):
     # -- results at the operating point ---------------------------------------------------------------
 
     def result(self, slice_key: str) -> DetectResult | None:
-        """What the model in use says about a slice, or None while it has not been asked."""
-        return self._results.get((self._detector.identity, slice_key)) if self._detector else None
+        """All that the model in use says about a slice, or None while it has not been asked."""
+        return self.results.whole(self.model, slice_key)
+
+    def short(self, slice_key: str) -> Shortlist | None:
+        """What the model in use judged on a slice, or None while it has not been asked."""
+        return self._short(slice_key)
+
+    def computed(self, slice_key: str) -> bool:
+        """Whether there is a result of the model in use; quicker than asking for it."""
+        return self._short(slice_key) is not None
+
+    def keep(self, result: DetectResult) -> None:
+        """Take a result from elsewhere as that of its slice and model."""
+        self.results.put(result)
+        self.results_changed.emit(result.slice_key)
 
     def failure(self, slice_key: str) -> str:
         """Why a slice could not be computed, or ""."""
-        return self._failed.get(slice_key, "")
+        return self.results.failure(self.model, slice_key)
 
     def undecided(self, slice_key: str) -> tuple[ShownDetection, ...]:
         """Predictions on a slice at the operating point that nobody has judged yet, best first."""
-        question = self._question(slice_key)
-        if question is None:
-            return ()
-        known = self._answers.get(slice_key)
-        if known is not None and _same(known[0], question):
-            return known[1]
-        result, point, record, schema = question
-        answer = undecided(detections_at(result, point, schema), record, result.model)
-        self._answers[slice_key] = (question, answer)
-        return answer
+        return self._answers.on(slice_key)
 
     def undecided_on(self, slices: Sequence[SliceRef]) -> list[tuple[ShownDetection, ...]]:
         """As `undecided` for many slices at once; for those not in view it may be the answer before.
 
         Strip and table ask for every slice at each change. `answers_changed` tells when to ask again.
         """
-        if self._detector is None:
-            return [()] * len(slices)
-        model, results, answers = self._detector.identity, self._results, self._answers
-        records, schema = self._session.workspace.annotations.by_slice, self._session.workspace.schema
-        in_view, point = self._session.current_slice_key, self.point
-        shown: list[tuple[ShownDetection, ...]] = []
-        for key in [s.key for s in slices]:
-            result, known = results.get((model, key)), answers.get(key)
-            if result is None:
-                shown.append(())
-            elif known is None or known[0][0] is not result or key == in_view:
-                shown.append(self.undecided(key))
-            else:
-                _, then, record, classes = known[0]
-                if then is not point or record is not records.get(key, EMPTY_RECORD) or classes is not schema:
-                    self._stale[key] = None
-                shown.append(known[1])
-        if self._stale:
-            self._sweep.start()
-        return shown
+        return self._answers.on_each(slices)
 
-    def _question(self, slice_key: str) -> Question | None:
-        result = self.result(slice_key)
-        if result is None:
-            return None
-        workspace = self._session.workspace
-        return (result, self.point, workspace.annotations.on(slice_key), workspace.schema)
-
-    def _answer_some(self) -> None:
-        """Answer stale questions for a few milliseconds; the window must go on in between."""
-        end = time.perf_counter() + SWEEP_SECONDS
-        while self._stale and time.perf_counter() < end:
-            self.undecided(self._stale.popitem()[0])
-        if self._stale:
-            self._sweep.start()
-        else:
-            self.answers_changed.emit()
+    def _short(self, slice_key: str) -> Shortlist | None:
+        return self.results.short(self.model, slice_key)
 
     def set_point(self, *, min_score: float | None = None, nms_iou: float | None = None) -> None:
-        """Move the operating point; acts on the results that are there."""
+        """Move the operating point; acts on the results that are there, and is the model's from now on."""
         if min_score is not None:
             self.point = replace(self.point, min_score=min_score)
         if nms_iou is not None:
             self.point = replace(self.point, nms_iou=nms_iou)
+        if self.model:
+            self._points.put(self.model, self.point)
+            self._remember.start()
         self.point_changed.emit()
 
     def remember_point(self) -> None:
-        """Keep the operating point for the next session."""
-        self._settings.set("engine.min_score", self.point.min_score)
-        self._settings.set("engine.nms_iou", self.point.nms_iou)
+        """Keep the operating point for the next session.
+
+        Raises:
+            OSError: It cannot be written.
+        """
+        self._remember.stop()
+        if not self.model:
+            self._settings.set("engine.min_score", self.point.min_score)
+            self._settings.set("engine.nms_iou", self.point.nms_iou)
+        self._points.write()
+
+    def _write_points(self) -> None:
+        try:
+            self._points.write()
+        except OSError:
+            self._session.said.emit(
+                "warning", "The operating point cannot be written; it holds until you quit."
+            )
 
     def set_layers(self, layers: Layers) -> None:
         """Show or hide layers."""
@@ -245,6 +270,7 @@ class Engine(QObject):
         ref = self._session.current_slice
         if ref is None or not self._has_model():
             return
+        self._anew.add(ref.key)
         self._ask([ref])
 
     def detect_series(self) -> None:
@@ -252,11 +278,12 @@ class Engine(QObject):
         series = self._session.current_series
         if series is None or not self._has_model():
             return
-        self._ask([ref for ref in series.slices if self.result(ref.key) is None])
+        self._ask([ref for ref in series.slices if not self.computed(ref.key)])
 
     def _ask(self, refs: Sequence[SliceRef]) -> None:
+        self._faults = 0
         for ref in refs:
-            self._failed.pop(ref.key, None)
+            self.results.forgive(self.model, ref.key)
             self._asked[ref.key] = ref
         self._next()
 
@@ -271,10 +298,18 @@ class Engine(QObject):
 
     def _drop_work(self) -> None:
         self._asked.clear()
+        self._anew.clear()
         self._ahead_of.clear()
+        self._later = {}
         self._total = 0
-        self._runner.cancel(DETECT)
+        self._call_off()
         self.work_changed.emit(0, 0, "")
+
+    def _call_off(self) -> None:
+        """Ask the slice at work to stop; it stays wanted where it is."""
+        if self._running:
+            self._called_off = True
+            self._runner.cancel(DETECT)
 
     def set_ahead(self, ahead: bool) -> None:
         """Detect ahead of the reader, or only when asked."""
@@ -297,27 +332,68 @@ class Engine(QObject):
             self._session.said.emit("warning", text)
         return self._detector is not None
 
+    def _moved(self) -> None:
+        """The reader is elsewhere: what comes next is decided anew, and what is far away makes room."""
+        place, was = self._session.place, self._was
+        self._was = place
+        if place is not None and was is not None:
+            same = place.series_uid == was.series_uid
+            self._travel = direction(was.index, place.index, self._travel) if same else 0
+        self._look_ahead()
+        if self._running and self._makes_room():
+            self._call_off()
+
+    def _makes_room(self) -> bool:
+        """Whether the slice at work keeps the one in view waiting and is not about to be seen itself."""
+        series, place, here = self._session.current_series, self._session.place, self._session.current_slice
+        if series is None or place is None or here is None or self._running == here.key:
+            return False
+        if here.key not in self._asked and here.key not in self._ahead_of:
+            return False
+        near = series.slices[max(0, place.index - STRIDE) : place.index + STRIDE + 1]
+        return self._running not in {s.key for s in near}
+
     def _look_ahead(self) -> None:
         series = self._session.current_series
         if not self.ahead or self._detector is None or series is None or series.uid == self._stopped_in:
             return
         if series.uid != self._series_ahead:
             self._series_ahead, self._stopped_in, self._total = series.uid, "", 0
-        # Only the series in view: what the reader has left is not worth the wait, unless it was asked for.
-        self._ahead_of = {
-            s.key: s for s in series.slices if self.result(s.key) is None and s.key not in self._failed
-        }
+        # What the reader has left is not worth the wait, unless it was asked for.
+        self._ahead_of = {s.key: s for s in series.slices if self._is_open(s)}
+        self._later = None
         self._next()
 
-    def _nearest(self) -> SliceRef | None:
-        """The wanted slice nearest to the one in view; then what was asked for in other series."""
+    def _is_open(self, ref: SliceRef) -> bool:
+        return not self.computed(ref.key) and not self.failure(ref.key)
+
+    def _wanted(self) -> SliceRef | None:
+        """The slice to compute next: near the reader, then asked for elsewhere, then of the next case."""
         series, place = self._session.current_series, self._session.place
         wanted = self._asked.keys() | self._ahead_of.keys()
-        if series is not None and place is not None:
-            near = [(abs(i - place.index), i) for i, s in enumerate(series.slices) if s.key in wanted]
-            if near:
-                return series.slices[min(near)[1]]
-        return next(iter(self._asked.values()), None)
+        if series is not None and place is not None and wanted:
+            index = nearest(
+                (i for i, s in enumerate(series.slices) if s.key in wanted), place.index, self._travel
+            )
+            if index is not None:
+                return series.slices[index]
+        if self._asked:
+            return next(iter(self._asked.values()))
+        if self._later is None:
+            self._later = self._next_case()
+        return next(iter(self._later.values()), None)
+
+    def _next_case(self) -> dict[str, SliceRef]:
+        """What is open of the case that the reader goes on to, from where it is entered."""
+        session, place = self._session, self._session.place
+        if not self.ahead or place is None or self._stopped_in == place.series_uid:
+            return {}
+        annotations = session.workspace.annotations
+        found = next_unread(session.series, annotations, place.series_uid, place.index)
+        if found is None or found[0] == place.series_uid:
+            return {}
+        slices = next(s.slices for s in session.series if s.uid == found[0])
+        return {s.key: s for s in (*slices[found[1] :], *slices[: found[1]]) if self._is_open(s)}
 
     def _beside(self, ref: SliceRef) -> Beside:
         """Its neighbours in the series it belongs to, as far as that is known by now."""
@@ -329,49 +405,75 @@ class Engine(QObject):
         detector = self._detector
         if self._running or detector is None:
             return
-        ref = self._nearest()
+        ref = self._wanted()
         if ref is None:
             self._total = 0
             self.work_changed.emit(0, 0, "")
             return
-        left = len(self._asked.keys() | self._ahead_of.keys())
-        self._total = max(self._total, left)
-        self.work_changed.emit(self._total - left, self._total, "Detecting")
-        self._running = ref.key
-        cache, around = self._cache, self._beside(ref) if detector.neighbours else ALONE
-
-        def job(progress: Progress, cancel: CancelToken) -> DetectResult:
-            request = make_request(ref, cache.get, around)
-            cancel.check()
-            return detector.detect(request, cancel=cancel)
-
+        self._say_how_far()
+        self._running, self._called_off = ref.key, False
+        around = self._beside(ref) if detector.neighbours else ALONE
+        asking = Asking(ref, detector, self._session.workspace.schema, ref.key in self._anew, around)
         self._runner.submit(
-            job,
+            asking.job(self._cache, self.results.disk),
             key=DETECT,
             lane=Lane.ENGINE,
-            done=lambda outcome: self._arrived(ref.key, detector.identity, outcome),
+            done=lambda outcome: self._arrived(ref, detector.identity, outcome),
         )
 
-    def _arrived(self, slice_key: str, model: str, outcome: JobOutcome[DetectResult]) -> None:
+    def _say_how_far(self) -> None:
+        left = len(self._asked.keys() | self._ahead_of.keys()) or len(self._later or ())
+        self._total = max(self._total, left)
+        near = self._asked or self._ahead_of
+        self.work_changed.emit(self._total - left, self._total, "Detecting" if near else "Next case")
+
+    def _arrived(self, ref: SliceRef, model: str, outcome: JobOutcome[Answered]) -> None:
         self._running = ""
+        error = outcome.error
+        if outcome.cancelled and not self._called_off:
+            error = RuntimeError(faults.WORKER_STOPPED)  # nobody asked it to
         if outcome.result is not None:
             # By the slice and model it is for, whatever is on screen or in use by now.
-            self._results[model, slice_key] = outcome.result
+            self.results.put(outcome.result.result, outcome.result.content)
+            self._faults, self._short_of_memory = 0, False
         # What another model did to a slice says nothing about what this one has still to do.
-        if self._detector is not None and model == self._detector.identity and not outcome.cancelled:
-            self._asked.pop(slice_key, None)
-            self._ahead_of.pop(slice_key, None)
-            if outcome.error is not None:
-                self._fail(slice_key, model, outcome.error)
-        self.results_changed.emit(slice_key)
+        ended = error is not None or outcome.result is not None
+        if model == self.model and ended and not self._tries_again(error):
+            for waiting in (self._asked, self._ahead_of, self._later or {}):
+                waiting.pop(ref.key, None)
+            self._anew.discard(ref.key)
+            if error is not None:
+                self._fail(ref, model, error)
+        self.results_changed.emit(ref.key)
         self._next()
 
-    def _fail(self, slice_key: str, model: str, error: Exception) -> None:
-        self._failed[slice_key] = error_text(error)
-        self._results.pop((model, slice_key), None)
-        if isinstance(error, ModelError):
+    def _tries_again(self, error: Exception | None) -> bool:
+        """Out of memory: give back what there is to give and try once more."""
+        if error is None or not faults.is_out_of_memory(error) or self._short_of_memory:
+            return False
+        self._short_of_memory = True
+        self.results.spare()
+        self._cache.clear()
+        return True
+
+    def _fail(self, ref: SliceRef, model: str, error: Exception) -> None:
+        self.results.fail(model, ref.key, faults.fault_text(error))
+        self._short_of_memory = False
+        if faults.is_of_the_slice(error):
+            return
+        self._faults += 1
+        if faults.is_of_the_model(error):
             self._session.said.emit("error", error_text(error))
+        if self._faults >= faults.IN_A_ROW:
+            self.stop()
+            self._faults = 0
+            self._session.said.emit(
+                "warning",
+                f"Detection rests: {faults.IN_A_ROW} slices in a row could not be computed. "
+                f"{faults.fault_text(error)} D tries this slice again, Shift+D all of them.",
+            )
 
 
-def _same(known: Question, asked: Question) -> bool:
-    return all(a is b for a, b in zip(known, asked, strict=True))
+def _first_point(settings: Settings) -> OperatingPoint:
+    """The point of a model that was not used before."""
+    return OperatingPoint(settings.number("engine.min_score"), settings.number("engine.nms_iou"))

@@ -160,8 +160,7 @@ def engine_text(desk: Desk, slice_key: str) -> str:
     """What the engine has to say on a slice, in words."""
     if desk.engine.failure(slice_key):
         return f"Not computed: {desk.engine.failure(slice_key)}"
-    result = desk.engine.result(slice_key)
-    if result is None:
+    if not desk.engine.computed(slice_key):
         return "Not computed yet" if desk.engine.ready else "No model in use"
     n = len(desk.engine.undecided(slice_key))
     return f"{n} undecided prediction{'' if n == 1 else 's'}"
@@ -225,5 +224,5 @@ def _mark(desk: Desk, slice_key: str, predicted: int) -> SliceMark:
         accepted=as_predicted,
         edited=len(annotations) - as_predicted,
         rejected=len(record.rejections) if record.entries else 0,
-        computed=desk.engine.result(slice_key) is not None,
+        computed=desk.engine.computed(slice_key),
     )

@@ -59,15 +59,16 @@ def test_going_elsewhere_changes_what_is_nearest(read: Hands) -> None:
     read.go(6)
     open_again(fake)
     read.detected()
-    assert [read.keys.index(k) for k in fake.asked][:3] == [0, 6, 5]
-    assert len(fake.asked) == len(set(fake.asked)) == 8
+    order = [read.keys.index(k) for k in fake.asked]
+    # The far one at work made room for the slice in view, and came last.
+    assert order == [0, 6, 5, 7, 4, 3, 2, 1, 0]
 
 
 def test_a_result_lands_on_its_own_slice(read: Hands) -> None:
     fake = read.detecting(closed(FakeDetector()))
     read.until(lambda: fake.asked == [read.keys[0]])
-    read.go(5)
     fake.ignores_cancel = True  # before it is asked to stop: it looks every few milliseconds
+    read.go(5)
     read.engine.set_ahead(False)  # nothing but the one at work, and that is cancelled
     open_again(fake)
     read.until(lambda: read.engine.result(read.keys[0]) is not None)

@@ -411,7 +411,7 @@ def many(hands: Hands, tmp_path: Path) -> Hands:
     trace = tuple(TraceRow(i, 1, max(0.9 - 0.3 * i, 0.01), b) for i, b in enumerate(boxes))
     for ref in refs:
         result = DetectResult(ref.key, "fake@1", (), Proposals(boxes, (0.5,) * len(boxes)), trace)
-        hands.engine._results["fake@1", ref.key] = result
+        hands.engine.keep(result)
     catalog = Catalog((Series("folder:x", "folder:x", "", "x", refs, is_stack=False),))
     hands.session._found("many", catalog)
     findings(hands)
