@@ -223,6 +223,7 @@ def _markdown(card: ModelCard) -> str:
         f"- classes: {', '.join(card.classes)}",
         f"- made: {card.created}, in {card.minutes:.0f} minutes, {card.parameters:,} parameters",
         "- network: " + ", ".join(f"{k} {v}" for k, v in card.network.items()),
+        f"- sees: {_seen(card.network)}",
         f"- grey levels: {card.normalisation} (before window and inversion)",
         f"- proposals: {card.proposer}",
         f"- digest: {card.digest}",
@@ -252,6 +253,12 @@ def _markdown(card: ModelCard) -> str:
         "```",
     ]
     return "\n".join(rows) + "\n"
+
+
+def _seen(network: Mapping[str, Any]) -> str:
+    if network.get("inputs", 1) == 1:
+        return "one slice at a time"
+    return "each slice between its two neighbours in the stack; it stands in for one that is not there"
 
 
 def _cell(text: str) -> str:
