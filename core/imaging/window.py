@@ -8,6 +8,8 @@ from numpy.typing import NDArray
 from core.model import SliceRef, VoiTable, Window
 
 _MOST = 9  # presets have the keys 1 to 9
+# Pixels windowed at once: few enough to stay in the processor's cache. A slice may have 64 million.
+_BLOCK = 1 << 14
 
 
 def auto_window(pixels: NDArray[np.generic], padding: tuple[float, float] | None = None) -> Window:
@@ -87,7 +89,17 @@ def apply_window(pixels: NDArray[np.generic], window: Window, inverted: bool = F
         window: The window; a width below the function's least is taken as that.
         inverted: Invert after the window (MONOCHROME1).
     """
-    values = np.asarray(pixels, dtype=np.float64)
+    flat = np.asarray(pixels).reshape(-1)
+    grey = np.empty(flat.size, dtype=np.uint8)
+    for start in range(0, flat.size, _BLOCK):
+        grey[start : start + _BLOCK] = _levels(flat[start : start + _BLOCK].astype(np.float64), window)
+    if inverted:
+        np.subtract(255, grey, out=grey)
+    return grey.reshape(np.shape(pixels))
+
+
+def _levels(values: NDArray[np.float64], window: Window) -> NDArray[np.float64]:
+    """Whole levels 0 to 255 of values, which are overwritten."""
     center, width = window.center, max(window.width, 1e-6)
     with np.errstate(over="ignore", invalid="ignore"):
         if window.table is not None:
@@ -99,17 +111,17 @@ def apply_window(pixels: NDArray[np.generic], window: Window, inverted: bool = F
                 center, width = center - 0.5, width - 1.0
             # A width of 0 is a threshold: its own value is still dark.
             level = _ramp(values, center, width) if width else np.where(values > center, 255.0, 0.0)
-        level = np.rint(np.clip(level, 0.0, 255.0))
-        grey = np.nan_to_num(level, copy=False, nan=0.0).astype(np.uint8)
-    return np.asarray(255 - grey if inverted else grey, dtype=np.uint8)
+        np.fmax(level, 0.0, out=level)  # the number beside a NaN: that is dark
+        np.fmin(level, 255.0, out=level)
+        return np.rint(level, out=level)
 
 
 def _ramp(values: NDArray[np.float64], center: float, width: float) -> NDArray[np.float64]:
-    level = values - center  # in place from here on: the slice may have 64 million pixels
-    level /= width
-    level += 0.5
-    level *= 255.0
-    return level
+    values -= center
+    values /= width
+    values += 0.5
+    values *= 255.0
+    return values
 
 
 def _looked_up(
