@@ -31,7 +31,7 @@ from core.detection.base import Detector, own_schema
 from core.detection.detector import load_detector
 from core.detection.operating_point import OperatingPoint
 from core.detection.requests import make_request
-from core.evaluation.effort import Policy
+from core.evaluation.effort import MANUAL, Policy
 from core.imaging.neighbours import ALONE, beside_each
 from core.imaging.pixels import PixelCache
 from core.jobs import CancelToken
@@ -40,7 +40,6 @@ from core.proposals.registry import DEFAULT_PROPOSER, make_proposer
 from core.store.workspace import Workspace
 
 RESULT = Path(__file__).parent / "results" / "effort.json"
-MANUAL = 3.0
 SCORES = (0.15, 0.2, 0.3, 0.4, 0.5, 0.6)
 _PIXEL_BYTES = 64 << 20
 

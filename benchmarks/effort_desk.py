@@ -165,10 +165,10 @@ class Annotator:
         self.account.made(Made.CORRECTED, iou(Box(x1, y1, x2, y2), case.truths[truth][0]))
 
     def _make(self, case: Case, truth: int, step: Snap | Draw) -> None:
-        box, label = case.truths[truth]
+        box, _ = case.truths[truth]
         if isinstance(step, Draw):
             made = self._drawn(case, box)
-            annotation = self._annotation(case, made, self._label(label), Origin(OriginKind.HUMAN))
+            annotation = self._annotation(case, made, self._class_in_use, Origin(OriginKind.HUMAN))
             how = Made.DRAWN
         else:
             (made,) = from_array(

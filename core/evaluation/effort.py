@@ -7,12 +7,14 @@ The policy, on one slice, until every lesion has its box and no prediction is un
    prediction is not at hand.
 3. Any other lesion is snapped to where one of the first `candidates` at its centre has IoU ≥ `enough`:
    the key, a notch for each candidate passed over, the click.
-4. Else it is drawn: key, drag, class.
+4. Else it is drawn: key, drag.
 
 With `Policy.corrects`, beside the policy above, a prediction that one corner moved would bring to
 `enough` is edited: key and drag, where snapping does not cost less.
 
-A wrong class costs its key; a drawn box costs it always, so that manual drawing is 3 actions by definition.
+A wrong class costs its key, however the box came about: a drawn box has the class that was last in use, a
+snapped one that of `core.review.snap.likely_class`. Manual drawing without any of this is 3 actions a box by
+definition (`MANUAL`): key, drag, class.
 Over a stack, what is decided for a whole finding at once costs once (`together_is_cheaper`).
 """
 
@@ -26,6 +28,9 @@ from enum import StrEnum
 import numpy as np
 
 from core.boxes import Boxes, iou_matrix
+
+MANUAL = 3.0
+"""Actions for a box drawn without help."""
 
 
 class Action(StrEnum):
@@ -247,7 +252,7 @@ def actions_of(step: Step) -> tuple[Action, ...]:
             select = () if at_hand else (Action.SELECT,)
             return (*select, Action.CORRECT_KEY, Action.CORRECT_DRAG)
         case Draw():
-            return (Action.DRAW_KEY, Action.DRAW_DRAG, Action.CLASS)
+            return (Action.DRAW_KEY, Action.DRAW_DRAG)
 
 
 def together_is_cheaper(good: int, bad: int) -> bool:

@@ -71,7 +71,7 @@ def test_classes_can_be_left_out(workspace: Workspace) -> None:
     assert one.account.per_box(with_sign_off=False) == 1.0
 
 
-def test_snap_with_the_class_the_model_says_else_draw(workspace: Workspace) -> None:
+def test_snap_with_the_class_the_model_says_else_draw_in_the_class_in_use(workspace: Workspace) -> None:
     one = annotator(workspace)
     snapped = case(0, [(LESION, 2)], [(POOR, 0.3, 2)], (LESION,))
     drawn = case(1, [(LESION, 1)], [])
@@ -122,8 +122,8 @@ def test_what_the_model_missed_is_drawn_once_and_carried(workspace: Workspace) -
     cases = [case(k, [(LESION, 1)], [(GOOD, 0.4, 1)]) for k in range(5)]
     one.stack(cases)
     assert one.account.actions == {
-        Action.GO: 1, Action.DRAW_KEY: 1, Action.DRAW_DRAG: 1, Action.CLASS: 1, Action.PROPAGATE: 1,
-        Action.ACCEPT: 1, Action.SIGN_OFF: 1,
+        Action.GO: 1, Action.DRAW_KEY: 1, Action.DRAW_DRAG: 1, Action.PROPAGATE: 1, Action.ACCEPT: 1,
+        Action.SIGN_OFF: 1,
     }  # fmt: skip
     assert {how: len(v) for how, v in one.account.overlaps.items()} == {Made.DRAWN: 1, Made.PROPAGATED: 4}
     assert one.account.boxes == 5

@@ -67,7 +67,7 @@ def test_a_poor_prediction_is_snapped_over_and_each_candidate_passed_costs_a_not
 
 def test_only_three_candidates_are_looked_at_then_it_is_drawn() -> None:
     assert step([A], [], FAR, FAR, FAR, A) == Draw(0)
-    assert len(actions_of(Draw(0))) == 3, "manual drawing is three actions by definition"
+    assert actions_of(Draw(0)) == (Action.DRAW_KEY, Action.DRAW_DRAG)
 
 
 def test_a_corner_is_moved_where_that_suffices_and_snapping_costs_no_less() -> None:
@@ -103,7 +103,7 @@ def test_together_only_where_it_is_cheaper() -> None:
 def test_the_account_with_and_without_sign_off() -> None:
     account = Account()
     assert account.per_box() is None
-    account.do(Action.ACCEPT, Action.SIGN_OFF, *actions_of(Draw(0)))
+    account.do(Action.ACCEPT, Action.SIGN_OFF, Action.CLASS, *actions_of(Draw(0)))
     account.made(Made.ACCEPTED, 0.8)
     account.made(Made.DRAWN, 1.0)
     account.slices += 1
