@@ -19,9 +19,11 @@ from typing import Any
 from benchmarks.build_model import TARGET
 from benchmarks.real_data import arguments, machine, progression
 from core.boxes import iou
-from core.detection.base import DetectRequest, DetectResult
+from core.detection.base import DetectResult
 from core.detection.detector import load_detector
 from core.detection.findings import link
+from core.detection.requests import make_request
+from core.imaging.neighbours import ALONE, beside_each
 from core.imaging.pixels import PixelCache
 from core.jobs import CancelToken
 from core.model import Box, Detection, LabelledSlice
@@ -100,7 +102,8 @@ def main(arguments_given: Sequence[str] | None = None) -> int:
         volumes.setdefault(one.ref.path.parent.name, []).append(one)
     sets: dict[str, dict[str, Tally]] = {}
     for name, slices in volumes.items():
-        requests = [DetectRequest(s.ref.key, cache.get(s.ref)) for s in slices]
+        around = beside_each([s.ref for s in slices]) if detector.neighbours else [ALONE] * len(slices)
+        requests = [make_request(s.ref, cache.get, b) for s, b in zip(slices, around, strict=True)]
         results = [detector.detect(r, cancel=CancelToken()) for r in requests]
         part = "chosen on" if name.split("-")[0] in CHOSEN_ON else "left out"
         for how, said in (("detector", results), ("proposals only", [without_scores(r) for r in results])):

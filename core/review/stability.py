@@ -149,7 +149,7 @@ def repeat(
     cancel: CancelToken,
     progress: Progress = no_progress,
 ) -> Repeats:
-    """Detect a slice again under every variant; each finds its own proposals.
+    """Detect a slice again under every variant, its neighbours changed alike; each finds its own proposals.
 
     Args:
         request: Of the slice as it is.
@@ -162,9 +162,12 @@ def repeat(
         Cancelled: The token was set.
     """
     found: list[tuple[str, DetectResult]] = []
+    beside = [dict(variants(image)) if image is not None else {} for image in request.beside]
     for name, image in variants(request.image):
         cancel.check()
-        found.append((name, detect(replace(request, image=image, proposals=None), cancel)))
+        before, after = (made.get(name, given) for made, given in zip(beside, request.beside, strict=True))
+        asked = replace(request, image=image, proposals=None, beside=(before, after))
+        found.append((name, detect(asked, cancel)))
         progress(len(found), len(VARIANTS), "Checking the window")
     return Repeats(result, tuple(found))
 

@@ -128,6 +128,22 @@ def test_every_variant_is_detected_with_proposals_of_its_own_and_progress() -> N
     assert told == [(k, 5) for k in range(1, 6)]
 
 
+def test_neighbours_are_changed_alike() -> None:
+    image = slice_image()
+    asked: list[DetectRequest] = []
+
+    def detect(one: DetectRequest, cancel: CancelToken) -> DetectResult:
+        asked.append(one)
+        return result()
+
+    around = DetectRequest("k", image, beside=(None, image))
+    repeat(around, result(), detect, cancel=CancelToken())
+    for one in asked:
+        before, after = one.beside
+        assert before is None
+        np.testing.assert_array_equal(after, one.image)
+
+
 def test_it_stops_when_asked_to() -> None:
     cancel = CancelToken()
     ran = []
