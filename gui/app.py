@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 
-from PySide6.QtCore import QLibraryInfo, QSettings, QTimer
+from PySide6.QtCore import QLibraryInfo, QSettings, Qt, QTimer
 from PySide6.QtWidgets import QApplication
 
 from core.detection.registry import ModelRegistry
@@ -38,6 +38,7 @@ from gui.keymap import KEYS_FILE, Keymap
 from gui.panels.findings import FindingsPanel
 from gui.panels.history import HistoryPanel
 from gui.panels.linking import Linker
+from gui.panels.missed import MissedDock
 from gui.panels.operating_point import OperatingPointPanel
 from gui.panels.worklist import WorklistPanel
 from gui.runner import JobOutcome, JobRunner, Lane
@@ -139,6 +140,8 @@ def build(qt: QApplication, workspace_path: Path, cache: PixelCache | None = Non
             "History": HistoryPanel(desk),
         }
     )
+    missed = MissedDock(page.missed)
+    window.addDockWidget(Qt.DockWidgetArea.RightDockWidgetArea, missed)
     dialogs = DialogDesk(desk, window, runner, cache, settings)
     app = App(settings, workspace, runner, desk, window, dialogs, index)
     window.dialog_wanted.connect(dialogs.show)
@@ -146,6 +149,7 @@ def build(qt: QApplication, workspace_path: Path, cache: PixelCache | None = Non
     window.theme_wanted.connect(lambda: _other_theme(qt, settings))
     window.closing.connect(app.shut_down)
     window.restore_geometry()
+    missed.hide()  # until something is asked, wherever it was last time
     if keymap.problem:
         session.said.emit("error", keymap.problem)
     return app

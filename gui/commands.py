@@ -36,7 +36,7 @@ class WindowPort(Protocol):
         """Let the reader name a new class."""
 
     def use_tool(self, name: str) -> None:
-        """Put a tool in the hand: "select", "box", "snap", "distance" or "angle"."""
+        """Put a tool in the hand: "select", "box", "snap", "why", "distance" or "angle"."""
 
     def tool(self) -> str:
         """The tool in the hand."""

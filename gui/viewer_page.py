@@ -14,6 +14,7 @@ from gui.actions import Desk
 from gui.cine import Cine
 from gui.display import view_options
 from gui.hanging import Hangings
+from gui.missed import Missed
 from gui.scene import build_scene, strip_marks
 from gui.snap import Snapper
 from gui.start_card import StartCard
@@ -41,6 +42,7 @@ class ViewerPage(QWidget):
         self.viewports = Viewports(desk, self.canvas, settings, hangings)
         self.cine = Cine(desk, settings)
         self.snapper = Snapper(desk, self.canvas)
+        self.missed = Missed(desk, self.canvas)
         self.strip = SliceStrip()
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)

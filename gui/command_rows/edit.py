@@ -65,7 +65,7 @@ ROWS: tuple[Command, ...] = (
         lambda c: c.window.use_tool("snap"),
         ("Shift+S",),
         "snap",
-        "Shows the best proposal under the cursor; click or Enter makes it a box, wheel or [ ] shows another.",
+        "Shows the best proposal at the cursor; click or Enter makes it a box, wheel or [ ] shows another.",
         checked=lambda c: c.window.tool() == "snap",
         needs="slice",
     ),

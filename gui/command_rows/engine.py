@@ -43,6 +43,15 @@ ROWS: tuple[Command, ...] = (
         checked=lambda c: c.desk.engine.ahead,
     ),
     Command(
+        "why-missed",
+        "Why missed",
+        "Engine",
+        lambda c: c.window.page.missed.ask(),
+        ("W",),
+        help="Why the engine did not find the selected box, or what is at the spot that is clicked next.",
+        needs="slice",
+    ),
+    Command(
         "models",
         "Models…",
         "Engine",

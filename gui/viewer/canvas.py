@@ -37,6 +37,7 @@ from gui.viewer.gestures import (
     WindowDrag,
     ZoomDrag,
 )
+from gui.viewer.hints import NO_HINTS, Hints
 from gui.viewer.interaction import HANDLE_CURSORS, Hit, HitContext, hit_test
 from gui.viewer.keyboard import Nudge, box_in_view, nudge_of, nudged
 from gui.viewer.measures import measure
@@ -73,6 +74,7 @@ class Canvas(ViewWidget):
         tool_finished(): The one-shot Box tool has drawn its box.
         line_drawn(((x, y), (x, y))): A measuring line, in image pixels.
         tool_changed(): Another tool is in hand.
+        spot_asked(x, y): The reader asks of this image point.
         snap_cycled(by): Another candidate to snap to is wanted; positive is onwards.
         snap_taken(candidate, box): The candidate shown is to be a box, pulled by a corner or as it is; both
             None where none was shown.
@@ -89,6 +91,7 @@ class Canvas(ViewWidget):
     tool_finished = Signal()
     line_drawn = Signal(object)
     tool_changed = Signal()
+    spot_asked = Signal(float, float)
     snap_cycled = Signal(int)
     snap_taken = Signal(object, object)
 
@@ -106,6 +109,7 @@ class Canvas(ViewWidget):
         self._wheel = 0
         self._lens = False
         self._snap: SnapShown | None = None
+        self._hints = NO_HINTS
         self._pointer = QPointF()
         self._slice_image = SliceImage()
         self._proposal_layer = ProposalLayer()
@@ -190,6 +194,16 @@ class Canvas(ViewWidget):
         """What a click would snap to."""
         return self._snap
 
+    def hints(self) -> Hints:
+        """The explanation on the slice."""
+        return self._hints
+
+    def set_hints(self, hints: Hints) -> None:
+        """Show the boxes of an explanation."""
+        if hints != self._hints:
+            self._hints = hints
+            self.update()
+
     def _transform(self) -> ViewTransform:
         return self._mouse.preview.transform or self._view
 
@@ -230,6 +244,8 @@ class Canvas(ViewWidget):
             self._conclude(ended.gesture, ended.preview)
         elif isinstance(ended.gesture, SnapDrag):
             self.snap_taken.emit(ended.gesture.candidate, ended.gesture.candidate)
+        elif event.button() is Qt.MouseButton.LeftButton and self._tool is Tool.WHY:
+            self._ask_of(at)
         elif event.button() is Qt.MouseButton.LeftButton:
             hit = self._hit(at, prefer_selected=False)
             self._fresh = None
@@ -311,7 +327,13 @@ class Canvas(ViewWidget):
             return lambda: self.snap_taken.emit(box, box)
         if self._tool is Tool.SNAP and (by := step_of(key)):
             return lambda: self.snap_cycled.emit(by)
+        if self._tool is Tool.WHY and takes(key):
+            return lambda: self._ask_of(self._pointer)
         return None
+
+    def _ask_of(self, at: QPointF) -> None:
+        self.spot_asked.emit(*self.image_point(at))
+        self.tool_finished.emit()
 
     def _nudge_act(self, key: Qt.Key, modifiers: Qt.KeyboardModifier) -> Callable[[], None] | None:
         scene = self._scene
@@ -324,7 +346,7 @@ class Canvas(ViewWidget):
     def _escape_act(self) -> Callable[[], None] | None:
         if self._mouse.gesture is not None:
             return self._cancel_gesture
-        if self._tool in {Tool.BOX, Tool.SNAP}:
+        if self._tool in {Tool.BOX, Tool.SNAP, Tool.WHY}:
             return self.tool_finished.emit
         return (lambda: self.box_clicked.emit("")) if self._scene.selected else None
 
@@ -363,7 +385,7 @@ class Canvas(ViewWidget):
         hit = self._hit(at)
         if self._tool is Tool.SNAP and (hit is None or hit.handle is None):
             return SnapDrag(point, self._snap.box if self._snap is not None else None)
-        if hit is not None and hit.item.editable:
+        if hit is not None and hit.item.editable and self._tool is not Tool.WHY:
             copying = bool(keys & Qt.KeyboardModifier.ControlModifier)
             return BoxDrag(point, hit.item, None if copying else hit.handle, copying)
         return WindowDrag(at, self._scene.window, self._scene.up_brightens)
@@ -513,6 +535,7 @@ class Canvas(ViewWidget):
             measured=preview.box,
             measuring=measure((preview.line,), scene.spacing) if preview.line else None,
             snap=self._snap if self._mouse.gesture is None else None,
+            hints=self._hints,
             lens=self._pointer if self._lens and self.underMouse() else None,
             font=font,
             focus=self.palette().color(QPalette.ColorRole.Highlight) if self.hasFocus() else None,

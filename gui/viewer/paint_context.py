@@ -10,6 +10,7 @@ from PySide6.QtGui import QColor, QFont, QImage
 
 from core.model import Box
 from gui.viewer.box_layer import BoxLayer
+from gui.viewer.hints import Hints
 from gui.viewer.measures import Measure
 from gui.viewer.overlays import Overlays
 from gui.viewer.proposal_layer import ProposalLayer
@@ -40,6 +41,7 @@ class PaintContext:
         measuring: A distance or angle being drawn, or None.
         lens: Where the magnifier is, or None.
         snap: What a click would snap to, or None.
+        hints: An explanation.
         font: For all text.
         focus: Colour of the focus ring, or None without focus.
     """
@@ -60,6 +62,7 @@ class PaintContext:
     measuring: Measure | None
     lens: QPointF | None
     snap: SnapShown | None
+    hints: Hints
     font: QFont
     focus: QColor | None
 

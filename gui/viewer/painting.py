@@ -10,6 +10,7 @@ from PySide6.QtGui import QColor, QFont, QPainter, QPen
 from gui.viewer import looks
 from gui.viewer.box_layer import MANY
 from gui.viewer.glyphs import Glyph, paint_glyph
+from gui.viewer.hint_layer import paint_hints
 from gui.viewer.interaction import handle_rects
 from gui.viewer.labels import paint_chips
 from gui.viewer.measure_layer import paint_cross, paint_lens, paint_measures, paint_references
@@ -224,6 +225,7 @@ LAYERS: tuple[tuple[str, Layer], ...] = (
     ("chips", paint_chips),
     ("measures", paint_measures),
     ("cross", paint_cross),
+    ("hints", paint_hints),
     ("snap", paint_snap),
     ("lens", paint_lens),
     ("letters", paint_letters),

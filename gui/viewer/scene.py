@@ -37,6 +37,7 @@ class Tool(StrEnum):
     DISTANCE = "distance"
     ANGLE = "angle"
     SNAP = "snap"
+    WHY = "why"
 
 
 class CornerMode(StrEnum):

@@ -41,6 +41,7 @@ def test_layers_are_named_and_in_order() -> None:
         "chips",
         "measures",
         "cross",
+        "hints",
         "snap",
         "lens",
         "letters",
