@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 from core.detection.base import Detector, DetectResult
@@ -42,7 +41,6 @@ class Asking:
         ref: The slice.
         detector: The model.
         schema: What its classes are bound to.
-        series: What is open: a model that sees neighbours gets those of the slice.
         anew: Compute it even if the answer is known.
         beside: Its neighbours in the stack, for a model that sees them.
     """
@@ -50,14 +48,12 @@ class Asking:
     ref: SliceRef
     detector: Detector
     schema: LabelSchema
-    series: Sequence[Series] = ()
     anew: bool = False
     beside: Beside = ALONE
 
     def job(self, cache: PixelCache, disk: ResultCache) -> Job[Answered]:
         """What to run in the engine's thread; the result is on disk before it is shown."""
         ref, detector = self.ref, self.detector
-        around = self._beside() if detector.neighbours else ALONE
         named = [(name, self.schema.by_name(name)) for name in detector.class_names]
         classes = [(name, found.id) for name, found in named if found is not None]
 
@@ -72,9 +68,3 @@ class Asking:
             return Answered(result, content if disk.write(content, result) else "")
 
         return job
-
-    def _beside(self) -> Beside:
-        """Its neighbours in the series it belongs to, as far as that is known by now."""
-        series = next((s for s in self.series if s.uid == self.ref.series_uid), None)
-        keys = [s.key for s in series.slices] if series is not None else []
-        return beside(series, keys.index(self.ref.key)) if series and self.ref.key in keys else ALONE
