@@ -6,6 +6,7 @@ import hashlib
 import json
 import shutil
 import zipfile
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,13 +15,16 @@ import pytest
 from PIL import Image
 
 from core.cli import main
-from core.detection.card import ModelCard
+from core.detection.base import DetectRequest, DetectResult
+from core.detection.card import ModelCard, read_card
 from core.detection.config import TrainResult
+from core.detection.detector import RcnnDetector
 from core.detection.registry import ModelRegistry
 from core.edits import create, mark_read
 from core.imaging.catalog import scan
 from core.imaging.dicom_write import write_phantom_dicom
 from core.imaging.phantom import Phantom, PhantomSpec, make_phantom, write_phantom_png
+from core.jobs import CancelToken
 from core.model import Annotation, Box, ReadState, new_id
 from core.settings import SETTINGS_FILE, Settings, home
 from core.store.workspace import Workspace
@@ -382,3 +386,37 @@ def test_paths_alone_open_the_window(series: Path) -> None:
     assert main(["demo"], open_window=window) == 0
     assert asked == [([series], False, None), ([], False, None), ([], True, None)]
     assert main([str(series)]) == 1, "core alone has no window"
+
+
+def test_detect_brings_the_neighbours_of_a_series_where_the_model_sees_them(
+    series: Path, pictures: Path, model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out = tmp_path / "d.json"
+    brought: list[tuple[bool, bool]] = []
+    detect_many = RcnnDetector.detect_many
+
+    def watched(
+        self: RcnnDetector, requests: Iterable[DetectRequest], *, cancel: CancelToken
+    ) -> Iterator[DetectResult]:
+        for request in requests:
+            before, after = request.beside
+            brought.append((before is not None, after is not None))
+            yield from detect_many(self, [request], cancel=cancel)
+
+    monkeypatch.setattr(RcnnDetector, "detect_many", watched)
+    assert main(["detect", str(series), "--out", str(out), "--model", str(model)]) == 0
+    assert set(brought) == {(False, False)}, "this model sees single slices"
+    brought.clear()
+    monkeypatch.setattr(RcnnDetector, "neighbours", 1)
+    assert main(["detect", str(series), "--out", str(out), "--model", str(model)]) == 0
+    assert brought == [(False, True), *[(True, True)] * (SPEC.slices - 2), (True, False)]
+    brought.clear()
+    assert main(["detect", str(pictures / "images"), "--out", str(out), "--model", str(model)]) == 0
+    assert brought == [(False, False)] * SPEC.slices
+
+
+def test_train_takes_neighbours(pictures: Path, tmp_path: Path) -> None:
+    words = ["train", str(pictures), "--out", str(tmp_path / "run"), "--epochs", "1", "--width", "0.25"]
+    assert main([*words, "--neighbours", "1"]) == 0
+    assert read_card(tmp_path / "run" / "model.safetensors").network["inputs"] == 3
+    assert main([*words, "--neighbours", "2"]) == 2
