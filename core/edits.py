@@ -147,7 +147,7 @@ class SetEdit:
 
     Attributes:
         action: create, move, resize, relabel, delete, accept, reject, read, unread, import; copy,
-            interpolate, project, check, attribute, lock, unlock, merge, split, schema.
+            interpolate, project, propagate, check, attribute, lock, unlock, merge, split, schema.
         changes: Applied in order, all or none.
         reason: Why, where the reader said so.
     """
@@ -221,7 +221,7 @@ def create(annotation: Annotation) -> SetEdit:
 
 
 def add(annotations: Iterable[Annotation], action: str) -> SetEdit:
-    """Add boxes that were made of others: action "copy", "interpolate" or "project"."""
+    """Add boxes that were made of others: action "copy", "interpolate", "project" or "propagate"."""
     return SetEdit(action, tuple(Change(None, a) for a in annotations))
 
 

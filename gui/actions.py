@@ -6,14 +6,12 @@ from dataclasses import replace
 
 from core.detection.operating_point import ShownDetection
 from core.edits import accept, create, delete, reject, relabel
-from core.model import HUMAN, Annotation, Box, Detection, Origin, Series, new_id
-from gui.box_actions import check_selected, refuse_unchecked, reshape_box, warn_of_duplicates
+from core.model import HUMAN, Annotation, Box, Detection, Origin, new_id
+from gui.box_actions import check_selected, go_to_unchecked, refuse_unchecked, reshape_box, warn_of_duplicates
 from gui.desk import Desk as Desk  # noqa: PLC0414 - every action takes one
-
-
-def detection_id(row: int) -> str:
-    """Id on screen of the prediction of that trace row."""
-    return f"d{row}"
+from gui.walking import detection_id as detection_id  # noqa: PLC0414 - as above
+from gui.walking import is_walking, leave_edited
+from gui.walking import step_prediction as step_prediction  # noqa: PLC0414 - as above
 
 
 def visible_predictions(desk: Desk) -> tuple[ShownDetection, ...]:
@@ -62,11 +60,12 @@ def change_box(desk: Desk, annotation_id: str, box: Box) -> None:
 
 
 def accept_selected(desk: Desk) -> None:
-    """Accept the selected prediction (or the best one on the slice) and go to the next on this slice.
+    """Accept the selected prediction (or the best one on the slice) and go to the next.
 
-    With a computed box that nobody has looked at: state that it is right.
+    The next is that of the walk where N led here, else that on this slice. With a computed box that nobody
+    has looked at: state that it is right. With one that E made of a prediction: go on.
     """
-    if check_selected(desk):
+    if leave_edited(desk) or check_selected(desk):
         return
     session = desk.session
     found = selected_detection(desk) or _best(desk)
@@ -76,8 +75,36 @@ def accept_selected(desk: Desk) -> None:
     edit = accept(
         [found], session.current_slice_key, _model_of(desk), session.reader, desk.display.window_values
     )
+    walking = is_walking(desk)
     if session.commit(edit):
-        session.select(_first_undecided(desk))
+        _go_on(desk, walking)
+
+
+def edit_selected(desk: Desk) -> None:
+    """Accept the selected prediction (or the best one on the slice) and stay with its box to correct it."""
+    session = desk.session
+    found = selected_detection(desk) or _best(desk)
+    if found is None:
+        _none_to(desk, "edit")
+        return
+    edit = accept(
+        [found], session.current_slice_key, _model_of(desk), session.reader, desk.display.window_values
+    )
+    made = edit.changes[0].after
+    if session.commit(edit) and isinstance(made, Annotation):
+        session.select(made.id)
+        desk.walk.edited = made.id
+        session.said.emit(
+            "info", "Accepted: drag its edges or use the arrows; Enter goes on, undo takes it back."
+        )
+
+
+def _go_on(desk: Desk, walking: bool) -> None:
+    if walking:
+        desk.session.select("")
+        step_prediction(desk, 1)
+    else:
+        desk.session.select(_first_undecided(desk))
 
 
 def reject_selected(desk: Desk, reason: str) -> None:
@@ -88,8 +115,18 @@ def reject_selected(desk: Desk, reason: str) -> None:
         _none_to(desk, "reject")
         return
     edit = reject(found, session.current_slice_key, _model_of(desk), session.reader, reason)
+    walking = is_walking(desk)
     if session.commit(edit):
-        session.select(_first_undecided(desk))
+        desk.walk.reason = reason
+        _go_on(desk, walking)
+
+
+def reject_again(desk: Desk) -> None:
+    """Reject the selected prediction (or the best one on the slice) for the reason given last."""
+    if desk.walk.reason:
+        reject_selected(desk, desk.walk.reason)
+    else:
+        desk.session.said.emit("info", "No reason was given yet: X asks for one.")
 
 
 def has_prediction(desk: Desk) -> bool:
@@ -104,6 +141,8 @@ def delete_selected(desk: Desk) -> None:
         desk.session.said.emit("info", "No box is selected. A prediction is rejected with X.")
     elif desk.attempt(lambda: delete([found])):
         desk.session.select("")
+        if not found.checked:
+            go_to_unchecked(desk)  # as after keeping one
 
 
 def classify(desk: Desk, label_id: int) -> None:
@@ -140,46 +179,42 @@ def select_next_box(desk: Desk) -> None:
 
 
 def sign_off(desk: Desk, *, no_finding: bool = False) -> None:
-    """Sign off, and say how many predictions were left undecided; refused while computed boxes wait."""
-    if refuse_unchecked(desk):
+    """Sign off; held up once by what is undecided or not computed, and refused while computed boxes wait."""
+    if refuse_unchecked(desk) or _held_up(desk, no_finding):
         return
     left = sum(len(desk.engine.undecided(key)) for key in desk.session.reading_keys)
     if desk.session.sign_off(no_finding=no_finding) and left:
         desk.session.said.emit("warning", f"Signed off with {left} predictions left undecided.")
 
 
-def step_prediction(desk: Desk, by: int) -> None:
-    """Go to the next (+1) or previous (-1) undecided prediction of the series, over slices."""
-    session = desk.session
-    series, place = session.current_series, session.place
-    if series is None or place is None:
-        return
-    if not desk.engine.layers.predictions:
-        session.said.emit("info", "Predictions are hidden (Shift+P).")
-        return
-    stops = _prediction_stops(desk, series)
-    if not stops:
-        session.said.emit("info", "No undecided prediction in this series so far.")
-        return
-    target = _neighbour(stops, (place.index, session.selected), by)
-    session.go_to(series.uid, target[0])
-    session.select(target[1])
+def _held_up(desk: Desk, no_finding: bool) -> bool:
+    """Say once what a sign-off would leave undecided: nothing is left so by accident.
 
-
-def _prediction_stops(desk: Desk, series: Series) -> list[tuple[int, str]]:
-    return [
-        (index, detection_id(s.row))
-        for index, ref in enumerate(series.slices)
-        for s in desk.engine.undecided(ref.key)
-    ]
-
-
-def _neighbour(stops: list[tuple[int, str]], here: tuple[int, str], by: int) -> tuple[int, str]:
-    if here in stops:
-        return stops[(stops.index(here) + by) % len(stops)]
-    if by > 0:
-        return next((s for s in stops if s[0] >= here[0]), stops[0])
-    return next((s for s in reversed(stops) if s[0] <= here[0]), stops[-1])
+    Whoever reads without predictions (the layer is off) is told afterwards only.
+    """
+    engine, keys = desk.engine, desk.session.reading_keys
+    if not engine.ready or not engine.layers.predictions:
+        return False
+    left = {key: len(engine.undecided(key)) for key in keys}
+    missing = sum(not engine.computed(key) for key in keys) if engine.ahead else 0
+    count = sum(left.values())
+    held_by = (keys, no_finding, count, engine.model)
+    if not (count or missing) or desk.walk.warned == held_by:
+        desk.walk.warned = ()
+        return False
+    desk.walk.warned = held_by
+    told = []
+    if count:
+        slices = sum(bool(n) for n in left.values())
+        told.append(f"{count} prediction{'s' * (count > 1)} undecided on {slices} slice{'s' * (slices > 1)}")
+    if missing:
+        told.append(f"{missing} slice{'s' * (missing > 1)} not computed")
+    again = "Shift+R" if no_finding else "R"
+    desk.session.said.emit(
+        "warning",
+        f"Not signed off yet: {' and '.join(told)}. N goes there; {again} again signs off as it is.",
+    )
+    return True
 
 
 def _best(desk: Desk) -> Detection | None:
@@ -193,8 +228,7 @@ def _first_undecided(desk: Desk) -> str:
 
 
 def _model_of(desk: Desk) -> str:
-    result = desk.engine.result(desk.session.current_slice_key)
-    return result.model if result else ""
+    return desk.engine.model
 
 
 def toggle_layer(desk: Desk, layer: str) -> None:

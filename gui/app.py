@@ -41,6 +41,7 @@ from gui.panels.linking import Linker
 from gui.panels.missed import MissedDock
 from gui.panels.operating_point import OperatingPointPanel
 from gui.panels.worklist import WorklistPanel
+from gui.propagation import Propagator
 from gui.runner import JobOutcome, JobRunner, Lane
 from gui.series_view import VIEWS_FILE, SeriesViews
 from gui.session import Session
@@ -48,6 +49,7 @@ from gui.snap_regions import SliceRegions
 from gui.statusbar import StatusBar
 from gui.theme import apply_theme
 from gui.viewer_page import ViewerPage
+from gui.walk import Order, Walk
 from gui.window import MainWindow
 
 log = logging.getLogger("overread")
@@ -125,8 +127,10 @@ def build(qt: QApplication, workspace_path: Path, cache: PixelCache | None = Non
     results = ResultCache(home() / "cache" / "results", int(settings.number("cache.results_mb")) * MIB)
     points = PointBook(home() / POINTS_FILE)
     engine = Engine(session, runner, cache, ModelRegistry(home() / "models"), settings, results, points)
-    desk = Desk(session, display, engine, SliceRegions(runner, cache))
-    page = ViewerPage(desk, settings, Hangings(home() / HANGINGS_FILE))
+    walk = Walk(Order(settings.text("walk.order")), settings.flag("walk.goes_on"))
+    desk = Desk(session, display, engine, SliceRegions(runner, cache), walk)
+    propagator = Propagator(desk, runner, cache)
+    page = ViewerPage(desk, settings, Hangings(home() / HANGINGS_FILE), propagator)
     status = StatusBar(desk, runner)
     page.pointed.connect(status.point_at)
     geometry = QSettings(str(home() / "window.ini"), QSettings.Format.IniFormat)

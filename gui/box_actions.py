@@ -136,7 +136,7 @@ def check_selected(desk: Desk) -> bool:
     if found is None or found.checked:
         return False
     if session.commit(check([found], session.reader)):
-        _go_to_unchecked(desk)
+        go_to_unchecked(desk)
     return True
 
 
@@ -148,7 +148,7 @@ def refuse_unchecked(desk: Desk) -> bool:
     """
     left = unchecked(desk.session.workspace.annotations, desk.session.reading_keys)
     if left:
-        _go_to_unchecked(desk)
+        go_to_unchecked(desk)
         several = f"{len(left)} boxes are" if len(left) > 1 else "1 box is"
         desk.session.said.emit(
             "warning",
@@ -157,7 +157,8 @@ def refuse_unchecked(desk: Desk) -> bool:
     return bool(left)
 
 
-def _go_to_unchecked(desk: Desk) -> None:
+def go_to_unchecked(desk: Desk) -> None:
+    """Go to the next computed box that nobody has looked at, and select it; nowhere if there is none."""
     session = desk.session
     series, place = session.current_series, session.place
     if series is None or place is None:

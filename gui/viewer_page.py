@@ -15,6 +15,7 @@ from gui.cine import Cine
 from gui.display import view_options
 from gui.hanging import Hangings
 from gui.missed import Missed
+from gui.propagation import Propagator
 from gui.scene import build_scene, strip_marks
 from gui.snap import Snapper
 from gui.start_card import StartCard
@@ -34,7 +35,7 @@ class ViewerPage(QWidget):
 
     pointed = Signal(object)
 
-    def __init__(self, desk: Desk, settings: Settings, hangings: Hangings) -> None:
+    def __init__(self, desk: Desk, settings: Settings, hangings: Hangings, propagator: Propagator) -> None:
         super().__init__()
         self._desk = desk
         self._settings = settings
@@ -43,6 +44,7 @@ class ViewerPage(QWidget):
         self.cine = Cine(desk, settings)
         self.snapper = Snapper(desk, self.canvas)
         self.missed = Missed(desk, self.canvas)
+        self.propagator = propagator
         self.strip = SliceStrip()
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)

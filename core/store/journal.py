@@ -150,6 +150,7 @@ def describe(edit: SetEdit, schema: LabelSchema) -> str:
         "copy": f"copy {boxes}",
         "interpolate": f"interpolate {boxes}",
         "project": f"project {boxes}",
+        "propagate": f"propagate {boxes}",
         "check": f"check {boxes}",
         "attribute": f"describe {boxes}",
         "lock": f"lock {boxes}",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from gui import box_actions, finding_actions
+from gui import box_actions, finding_actions, propagation
 from gui.command_rows.running import dialog
 from gui.commands import Command
 
@@ -46,6 +46,25 @@ ROWS: tuple[Command, ...] = (
         ("Ctrl+B",),
         help="Fill the slices between the selected box and the nearest other box of its lesion; marked ≈ "
         "until changed or kept with Enter.",
+        needs="selection",
+    ),
+    Command(
+        "propagate",
+        "Propagate",
+        "Box",
+        lambda c: c.window.page.propagator.propagate(),
+        ("Ctrl+P",),
+        help="Boxes of the selected box's lesion on the slices around it, from predictions and proposals; "
+        "marked ≈ until changed or kept.",
+        needs="selection",
+    ),
+    Command(
+        "keep-all",
+        "Keep all made of this box",
+        "Box",
+        lambda c: propagation.keep_all(c.desk),
+        ("Shift+Return", "Shift+Enter"),
+        help="State that every unchecked box that was made of the same box as the selected one is right.",
         needs="selection",
     ),
     Command(
