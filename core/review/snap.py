@@ -35,7 +35,10 @@ SAME = 0.8
 MOST = 12
 """Candidates to cycle through."""
 
-_OFF_CENTRE, _SIZE, _ELONGATED, _VOTES_70, _VOTES_50, _CONSTANT = -4.62, -0.88, -1.21, 0.39, 0.53, -1.18
+WEIGHTS = np.array([-4.65, -0.87, -1.18, 0.39, 0.53])
+CONSTANT = -1.17
+"""Of `features`, for the logit of the chance; `python -m benchmarks.build_snap` fits them."""
+
 _FEWEST_VOTES = 1e-3
 
 
@@ -82,11 +85,12 @@ def snap_at(proposals: Proposals, x: float, y: float, rows: int, columns: int, m
         most: So many candidates at most.
     """
     boxes = to_array(proposals.boxes)
-    holding = np.flatnonzero(_holds(boxes, x, y))
+    holding = np.flatnonzero(holds(boxes, x, y))
     if not len(holding):
         return Snap((), is_poor=True)
     overlap = iou_matrix(boxes[holding], boxes)
-    chance = _chances(boxes[holding], overlap, np.array(proposals.scores), (x, y), max(rows, columns))
+    told = features(boxes[holding], overlap, np.array(proposals.scores), (x, y), max(rows, columns))
+    chance = 1.0 / (1.0 + np.exp(-(told @ WEIGHTS + CONSTANT)))
     covering = set(proposals.regions.at(x, y)) if proposals.regions is not None else set()
     candidates = tuple(
         SnapCandidate(
@@ -97,31 +101,39 @@ def snap_at(proposals: Proposals, x: float, y: float, rows: int, columns: int, m
     return Snap(candidates, is_poor=candidates[0].chance < POOR)
 
 
-def _holds(boxes: Boxes, x: float, y: float) -> NDArray[np.bool_]:
+def holds(boxes: Boxes, x: float, y: float) -> NDArray[np.bool_]:
+    """(N,) whether each box holds the point."""
     across = (boxes[:, 0] <= x) & (x < boxes[:, 2])
     return np.asarray(across & (boxes[:, 1] <= y) & (y < boxes[:, 3]))
 
 
-def _chances(
+def features(
     boxes: Boxes,
     overlap: NDArray[np.float64],
     scores: NDArray[np.float64],
     point: tuple[float, float],
     side: int,
 ) -> NDArray[np.float64]:
-    """(M,) for boxes that hold the point; `overlap` (M, N) is their IoU with every proposal."""
+    """What the order goes by, (M, 5): off the centre, size, elongation, votes at .7 and at .5.
+
+    Args:
+        boxes: (M, 4) that hold the point.
+        overlap: (M, N) their IoU with every proposal.
+        scores: (N,) rank scores.
+        point: x, y.
+        side: The slice's longer side.
+    """
     width, height = boxes[:, 2] - boxes[:, 0], boxes[:, 3] - boxes[:, 1]
     off_x = np.abs(point[0] - (boxes[:, 0] + boxes[:, 2]) / 2) / (width / 2)
     off_y = np.abs(point[1] - (boxes[:, 1] + boxes[:, 3]) / 2) / (height / 2)
-    logit = (
-        _OFF_CENTRE * np.maximum(off_x, off_y)
-        + _SIZE * np.log(np.sqrt(width * height) / side)
-        + _ELONGATED * np.abs(np.log(width / height))
-        + _VOTES_70 * np.log((overlap > 0.7) @ scores + _FEWEST_VOTES)
-        + _VOTES_50 * np.log((overlap > 0.5) @ scores + _FEWEST_VOTES)
-        + _CONSTANT
+    told = (
+        np.maximum(off_x, off_y),
+        np.log(np.sqrt(width * height) / side),
+        np.abs(np.log(width / height)),
+        np.log((overlap > 0.7) @ scores + _FEWEST_VOTES),
+        np.log((overlap > 0.5) @ scores + _FEWEST_VOTES),
     )
-    return np.asarray(1.0 / (1.0 + np.exp(-logit)))
+    return np.stack(told, axis=1)
 
 
 def _distinct(overlap: NDArray[np.float64], chance: NDArray[np.float64], most: int) -> list[int]:
