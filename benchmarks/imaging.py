@@ -234,7 +234,7 @@ def scroll_child(folder: Path) -> dict[str, Any]:
     """In the child: the window itself, slice by slice, each one waited for until it is on the canvas."""
     from PySide6.QtWidgets import QApplication  # noqa: PLC0415 - the other measurements need no Qt
 
-    from benchmarks.screenshots import settle, wait_until  # noqa: PLC0415
+    from benchmarks.screenshots_wait import settle, wait_until  # noqa: PLC0415
     from gui.app import build  # noqa: PLC0415
 
     qt = QApplication(["overread"])

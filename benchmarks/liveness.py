@@ -18,7 +18,8 @@ from PySide6.QtCore import Qt, QTimer
 from PySide6.QtWidgets import QApplication
 
 from benchmarks.real_data import machine
-from benchmarks.screenshots import all_computed, settle, wait_until
+from benchmarks.screenshots import all_computed
+from benchmarks.screenshots_wait import settle, wait_until
 from core.imaging.phantom_demo import make_demo
 from gui.app import App, build
 from gui.engine import DETECT

@@ -8,47 +8,25 @@ from __future__ import annotations
 import os
 import sys
 import tempfile
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pydicom
 from pydicom.uid import generate_uid
-from PySide6.QtCore import QEventLoop, QPoint, QPointF, QTimer
+from PySide6.QtCore import QPoint, QPointF
 from PySide6.QtGui import QColor, QPainter
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QDialog, QTabWidget
 
+from benchmarks import screenshots_hand
+from benchmarks.screenshots_wait import settle, wait_until
 from core.imaging.phantom import PhantomSpec, make_phantom
 from core.imaging.phantom_demo import make_demo
 from gui import actions
 from gui.app import App, build
 
 IMAGES = Path(__file__).resolve().parents[1] / "docs" / "images"
-PATIENCE_MS = 120_000
-POLL_MS = 30
-
-
-def wait_until(what: Callable[[], bool]) -> None:
-    """Let the application run until something is so.
-
-    Raises:
-        TimeoutError: It did not become so.
-    """
-    waited = 0
-    while not what():
-        settle(POLL_MS)
-        waited += POLL_MS
-        if waited > PATIENCE_MS:
-            raise TimeoutError("the window did not get there")
-
-
-def settle(milliseconds: int = 400) -> None:
-    """Let everything be painted."""
-    loop = QEventLoop()
-    QTimer.singleShot(milliseconds, loop.quit)
-    loop.exec()
 
 
 def all_computed(app: App) -> bool:
@@ -169,6 +147,7 @@ def main() -> int:
         if axial is not None:
             app.desk.session.go_to(axial.uid, 0)
         wait_until(lambda: all_computed(app))
+        screenshots_hand.take(app, IMAGES)
         read_a_little(app)
         grab(app, "main")
         app.desk.engine.set_layers(replace(app.desk.engine.layers, proposals=True, proposal_limit=30))

@@ -30,7 +30,7 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QWidget
 
 from benchmarks.real_data import machine
-from benchmarks.screenshots import wait_until
+from benchmarks.screenshots_wait import wait_until
 from core.edits import add
 from core.model import HUMAN, Annotation, Box, Catalog, Series, SliceRef, new_id
 from gui.app import App, build

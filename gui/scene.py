@@ -217,7 +217,7 @@ def strip_marks(desk: Desk) -> tuple[SliceMark, ...]:
 def _mark(desk: Desk, slice_key: str, predicted: int) -> SliceMark:
     record = desk.session.workspace.annotations.on(slice_key)
     annotations = record.annotations if record.entries else ()
-    as_predicted = sum(a.origin.predicted == a.box for a in annotations)
+    as_predicted = sum(a.checked and a.origin.predicted == a.box for a in annotations)
     return SliceMark(
         unread=record.reading is None,
         predicted=predicted,

@@ -96,6 +96,7 @@ class MainWindow(QMainWindow):
             signal.connect(self.refresh_actions)
         desk.session.annotations_changed.connect(lambda _keys: self.refresh_actions())
         # The box tool draws one box; a slip of the hand afterwards must not draw a second.
+        page.canvas.tool_changed.connect(self.refresh_actions)
         page.canvas.tool_finished.connect(lambda: self.use_tool(Tool.SELECT.value))
         self.refresh_actions()
 

@@ -14,6 +14,7 @@ from gui.viewer.paint_context import PaintContext
 
 _ARM = 9.0
 _EDGE = 2.0
+_LABEL = 90.0
 _SPOT = QColor("#ffe14d")
 PENS: Mapping[HintRole, tuple[QColor, float, tuple[float, ...]]] = {
     HintRole.PROPOSAL: (QColor("#7fd4ff"), 1.6, ()),
@@ -69,10 +70,16 @@ def _paint_spot(painter: QPainter, at: QPointF) -> None:
         painter.drawLine(at - QPointF(0, _ARM), at + QPointF(0, _ARM))
 
 
+def _labels(context: PaintContext, height: float) -> list[QRectF]:
+    """About where the labels of the boxes themselves are: above them."""
+    rects = [context.transform.rect(b.box) for b in context.boxes if b.text]
+    return [QRectF(r.left(), r.top() - height - 3, max(r.width(), _LABEL), height) for r in rects]
+
+
 def _paint_words(painter: QPainter, context: PaintContext, rects: list[QRectF]) -> None:
     metrics = QFontMetricsF(context.font)
     area = context.area.adjusted(_EDGE, _EDGE, -_EDGE, -_EDGE)
-    overlays, placed = as_array(context.overlays.rects()), list[QRectF]()
+    overlays, placed = as_array(context.overlays.rects()), _labels(context, metrics.height() + 4)
     for k, (hint, rect) in enumerate(zip(context.hints.boxes, rects, strict=True)):
         width = min(metrics.horizontalAdvance(hint.text) + 12, area.width())
         size = QSizeF(width, metrics.height() + 2)

@@ -9,7 +9,7 @@ from gui.viewer import looks
 from gui.viewer.paint_context import PaintContext
 from gui.viewer.snapping import SnapShown
 
-_FILL = 0.2
+_FILL = 0.14
 _DASHES = [4.0, 3.0]
 
 

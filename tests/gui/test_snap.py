@@ -212,7 +212,7 @@ def test_where_nothing_is_it_says_so_and_a_drag_draws(hands: Hands, lesion: Box)
     nothing = shown(hands)
     assert nothing.box is None
     assert nothing.poor
-    assert "B, draws" in nothing.text
+    assert "a drag, or B, draws" in nothing.text
     hands.click(2, 2)
     assert not hands.session.record.annotations
     assert "nothing to snap to" in hands.message
