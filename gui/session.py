@@ -218,9 +218,10 @@ class Session(QObject):
         if place != self._place:
             self._pinned = True
             self._place = place
-            self._selected = ""
+            let_go, self._selected = self._selected, ""
             self.place_changed.emit()
-            self.selection_changed.emit()
+            if let_go:
+                self.selection_changed.emit()
 
     def step(self, slices: int) -> None:
         """Scroll by a number of slices."""

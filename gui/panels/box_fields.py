@@ -33,6 +33,7 @@ class BoxFields(QWidget):
         super().__init__()
         self._desk = desk
         self._shown_fields: tuple[AttributeField, ...] | None = None
+        self._emptied = False
         self.edges = [self._edge(name) for name in EDGES]
         self.fields: dict[str, QWidget] = {}
         self._show_value: dict[str, Callable[[AttributeValue | None], None]] = {}
@@ -79,6 +80,9 @@ class BoxFields(QWidget):
         """Show the selected box."""
         self._make_fields(self._desk.session.workspace.schema.fields)
         found = self._desk.session.selected_annotation
+        if found is None and self._emptied:
+            return  # as on most slices that are scrolled past
+        self._emptied = found is None
         self.setEnabled(found is not None)
         self._show_edges(found)
         for field_id, show in self._show_value.items():

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from PySide6.QtCore import Qt
+from PySide6.QtGui import QShowEvent
 from PySide6.QtWidgets import (
     QComboBox,
     QHBoxLayout,
@@ -38,6 +39,7 @@ class HistoryPanel(QWidget):
     def __init__(self, desk: Desk) -> None:
         super().__init__()
         self._desk = desk
+        self._stale = True
         self.provenance = QLabel()
         self.provenance.setWordWrap(True)
         self.provenance.setTextFormat(Qt.TextFormat.PlainText)
@@ -71,7 +73,10 @@ class HistoryPanel(QWidget):
         self.refresh()
 
     def refresh(self) -> None:
-        """Read the journal again for the slice in view."""
+        """Read the journal again for the slice in view; while the panel is out of sight, once it is seen."""
+        self._stale = not self.isVisible()
+        if self._stale:
+            return
         self._show_provenance()
         self.entries.clear()
         workspace, key = self._desk.session.workspace, self._desk.session.current_slice_key
@@ -86,6 +91,12 @@ class HistoryPanel(QWidget):
                 item.setData(_REACHABLE, entry.seq in standing or entry.seq in undone)
                 self.entries.addItem(item)
         self._enable()
+
+    def showEvent(self, event: QShowEvent) -> None:
+        """Take in what was done while the panel was out of sight."""
+        super().showEvent(event)
+        if self._stale:
+            self.refresh()
 
     def _enable(self) -> None:
         item = self.entries.currentItem()
