@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -123,11 +123,12 @@ GESTURES: tuple[tuple[str, str], ...] = (
 )
 
 
+def present(context: Context) -> Mapping[str, bool]:
+    """For all that commands may need, whether it is there now."""
+    session = context.desk.session
+    return {"": True, "slice": session.current_slice is not None, "selection": bool(session.selected)}
+
+
 def enabled(command: Command, context: Context) -> bool:
     """Whether a command can be run now."""
-    session = context.desk.session
-    if command.needs == "slice":
-        return session.current_slice is not None
-    if command.needs == "selection":
-        return bool(session.selected)
-    return True
+    return present(context)[command.needs]

@@ -23,7 +23,7 @@ from core.model import REJECTION_REASONS
 from gui import actions
 from gui.actions import Desk
 from gui.command_table import COMMANDS
-from gui.commands import Command, Context, enabled
+from gui.commands import Command, Context, enabled, present
 from gui.focus_keys import TEXT, keeps_key
 from gui.keymap import Keymap, key_of
 from gui.statusbar import StatusBar
@@ -65,6 +65,7 @@ class MainWindow(QMainWindow):
         self.actions_by_id: dict[str, QAction] = {}
         self._held: dict[Qt.Key, Callable[[Context, bool], None]] = {}
         self._down: set[Qt.Key] = set()
+        self._able: dict[str, bool] = {}
         self.setWindowTitle("Overread")
         self.setAcceptDrops(True)
         self._desk = desk
@@ -222,19 +223,20 @@ class MainWindow(QMainWindow):
 
     def refresh_actions(self) -> None:
         """Enable, check and name the actions as things stand."""
+        workspace, schema = self._desk.session.workspace, self._desk.session.workspace.schema
+        there = present(self.context)
+        able = {c.id: there[c.needs] for c in COMMANDS}
+        able |= {"undo": workspace.can_undo, "redo": workspace.can_redo}
         for command in COMMANDS:
-            action = self.actions_by_id[command.id]
-            now = enabled(command, self.context)
-            if now != action.isEnabled():  # asking is cheap, setting is not: this runs at every slice
+            action, now = self.actions_by_id[command.id], able[command.id]
+            # This runs at every slice, and a button is painted anew even where nothing is new. A hidden
+            # action says that it is disabled, whatever it was told.
+            if self._able.get(command.id) is not now:
                 action.setEnabled(now)
             if command.checked is not None:
                 action.setChecked(command.checked(self.context))
-        workspace, schema = self._desk.session.workspace, self._desk.session.workspace.schema
-        for name, can, text in (
-            ("undo", workspace.can_undo, workspace.undo_text),
-            ("redo", workspace.can_redo, workspace.redo_text),
-        ):
-            self.actions_by_id[name].setEnabled(can)
+        self._able = able
+        for name, text in (("undo", workspace.undo_text), ("redo", workspace.redo_text)):
             self.actions_by_id[name].setText(f"{name.capitalize()} {text}".rstrip())
         for number in range(1, 10):
             label = schema.by_key(number)
