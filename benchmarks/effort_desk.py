@@ -51,6 +51,8 @@ from core.review.snap import likely_class, snap_at
 from core.store.workspace import Workspace
 
 READER = "simulated"
+WORTH_CARRYING = 3
+"""Slices of a lesion from which she tries whether its first box carries to the others."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -256,6 +258,8 @@ class Annotator:
             if len(members) > 1 and together_is_cheaper(good, len(members) - good):
                 self.account.do(Action.ACCEPT_FINDING)
                 self._take_all(cases, members, homes)
+                taken = {Spot(k, h) for (k, _), h in zip(members, homes, strict=True) if h is not None}
+                self._carry(cases, max(self._lesions(cases), key=lambda spots: len(taken & set(spots))))
 
     def _home(self, case: Case, box: Box, least: float) -> int | None:
         """The open lesion that a box fits best, if by at least so much."""
@@ -302,24 +306,27 @@ class Annotator:
         self._relabel_quietly(case, home)
 
     def _lesion(self, cases: Sequence[Case], lesion: Sequence[Spot]) -> None:
-        """Give a lesion its first box where it has none, then carry it to its other slices."""
-        missing = [s for s in lesion if (cases[s.case].ref.key, s.truth) not in self._boxes]
-        if len(missing) < 2:
+        """Give a lesion that has no box its first one, in its middle, and carry it on."""
+        if len(lesion) < WORTH_CARRYING or any(self._has_box(cases, s) for s in lesion):
             return
-        known = [s for s in lesion if s not in missing]
-        start = (known or lesion)[len(known or lesion) // 2]
         self.account.do(Action.GO)
-        if known:
-            self.account.do(Action.SELECT)
-        else:
-            self._slice(cases[start.case])
-        self._propagate(cases, lesion, start)
+        self._slice(cases[lesion[len(lesion) // 2].case])
+        self._carry(cases, lesion)
+
+    def _has_box(self, cases: Sequence[Case], spot: Spot) -> bool:
+        return (cases[spot.case].ref.key, spot.truth) in self._boxes
+
+    def _carry(self, cases: Sequence[Case], lesion: Sequence[Spot]) -> None:
+        """Carry a lesion's box, which is in view and selected, where enough of its slices have none."""
+        known = [s for s in lesion if self._has_box(cases, s)]
+        if known and len(lesion) - len(known) >= WORTH_CARRYING - 1:
+            self._propagate(cases, lesion, known[len(known) // 2])
 
     def _propagate(self, cases: Sequence[Case], lesion: Sequence[Spot], start: Spot) -> None:
         known = {
             s.case: self._of(cases[s.case], s.truth).box
             for s in lesion
-            if (cases[s.case].ref.key, s.truth) in self._boxes and s != start
+            if self._has_box(cases, s) and s != start
         }
         source = self._of(cases[start.case], start.truth)
         made = propagate(start.case, source.box, len(cases), lambda k: _view(cases[k]), known)
