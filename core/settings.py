@@ -85,6 +85,10 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("engine.ahead", True, "Detect on the series ahead of the reader."),
     Setting("engine.min_score", 0.3, "Predictions below this score are hidden.", 0.0, 1.0),
     Setting("engine.nms_iou", 0.4, "Overlap above which the weaker prediction is dropped.", 0.0, 1.0),
+    Setting(
+        "walk.order", "place", "How N goes over the predictions at first.", choices=("place", "certainty")
+    ),
+    Setting("walk.goes_on", True, "After a decision on a prediction that N led to, show the next one."),
     Setting("train.minutes", 10.0, "Time budget of a training run, in minutes.", 0.1, 1440.0),
 )
 _BY_KEY = {s.key: s for s in SETTINGS}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from core.edits import SetEdit
 from core.errors import EditConflict
@@ -11,6 +11,7 @@ from gui.display import Display
 from gui.engine import Engine
 from gui.session import Session
 from gui.snap_regions import SliceRegions
+from gui.walk import Walk
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +22,7 @@ class Desk:
     display: Display
     engine: Engine
     regions: SliceRegions
+    walk: Walk = field(default_factory=Walk)
 
     def attempt(self, make: Callable[[], SetEdit]) -> bool:
         """Make an edit and commit it; what forbids it (a lock, say) is told to the reader.

@@ -14,6 +14,7 @@ from core.imaging.pixels import PixelCache
 from core.settings import Settings
 from gui.actions import Desk
 from gui.command_table import COMMANDS
+from gui.dialogs.accept_from import AcceptFrom
 from gui.dialogs.choosing import ask_finding, ask_series
 from gui.dialogs.exchange import ExportDialog, ImportDialog
 from gui.dialogs.key_editor import KeyEditor
@@ -28,6 +29,7 @@ from gui.panels.box_fields import BoxFields
 from gui.retraining import Retraining
 from gui.runner import JobRunner
 from gui.theme import apply_theme
+from gui.walk import Order
 from gui.window import MainWindow
 
 ABOUT = """<h3>Overread {version}</h3>
@@ -64,6 +66,7 @@ class DialogDesk:
             "about": self._about,
             "schemas": lambda: SchemaEditor(desk, window),
             "box-fields": self._box_fields,
+            "accept-from": lambda: AcceptFrom(desk, window),
             "project": lambda: ask_series(desk, window),
             "merge-findings": lambda: ask_finding(desk, window),
         }
@@ -157,6 +160,10 @@ class DialogDesk:
             self._window.page.cine.set_fps(self._settings.number(key))
         elif key == "view.linked":
             self._window.page.viewports.relink()
+        elif key == "walk.goes_on":
+            self._desk.walk.goes_on = self._settings.flag(key)
+        elif key == "walk.order":
+            self._desk.walk.order = Order(self._settings.text(key))
 
     def _about(self) -> QWidget:
         box = QMessageBox(self._window)

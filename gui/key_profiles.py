@@ -72,6 +72,7 @@ WEASIS = Profile(
             "back-10": ("Shift+Up",),
             "tool-distance": ("D",),
             "tool-angle": ("A",),
+            "accept-finding": ("Ctrl+A",),
             "detect-slice": ("Ctrl+D",),
             "crosshair": ("H",),
             "hide-boxes": ("J",),
@@ -101,6 +102,7 @@ CVAT = Profile(
             "tool-box": ("N",),
             "next-prediction": ("E",),
             "previous-prediction": ("Shift+E",),
+            "edit-prediction": ("Alt+E",),
             "detect-slice": ("Ctrl+D",),
             "tool-select": ("Shift+V",),
             "cine": ("Shift+C",),
@@ -121,6 +123,7 @@ LABELME = Profile(
         {
             "next-slice": ("D", "Down"),
             "previous-slice": ("A", "Up"),
+            "accept-finding": ("Ctrl+A",),
             "tool-box": ("Ctrl+R",),
             "unread": ("Ctrl+Alt+R",),
             "detect-slice": ("Ctrl+D",),

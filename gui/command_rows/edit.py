@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from gui import actions
+from gui import accepting, actions
+from gui.command_rows.running import dialog
 from gui.commands import Command
 
 
@@ -97,6 +98,42 @@ ROWS: tuple[Command, ...] = (
         ("X",),
         "reject",
         "Judge the selected (or best) prediction wrong, and say why.",
+        needs="slice",
+    ),
+    Command(
+        "reject-again",
+        "Reject for the last reason",
+        "Edit",
+        lambda c: actions.reject_again(c.desk),
+        ("Ctrl+X",),
+        help="Judge the selected (or best) prediction wrong for the reason given last.",
+        needs="slice",
+    ),
+    Command(
+        "edit-prediction",
+        "Accept and correct",
+        "Edit",
+        lambda c: actions.edit_selected(c.desk),
+        ("E",),
+        help="Make a box of the selected (or best) prediction and keep it selected; Enter goes on.",
+        needs="slice",
+    ),
+    Command(
+        "accept-finding",
+        "Accept the whole finding",
+        "Edit",
+        lambda c: accepting.accept_finding(c.desk),
+        ("A",),
+        help="Make boxes of all undecided predictions of the finding, across its slices; one undo.",
+        needs="slice",
+    ),
+    Command(
+        "accept-from",
+        "Accept from a score…",
+        "Edit",
+        dialog("accept-from"),
+        ("Shift+A",),
+        help="Make boxes of all undecided predictions of the series from a score on; one undo.",
         needs="slice",
     ),
     Command(

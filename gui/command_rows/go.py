@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from gui import actions
+from gui import actions, walking
 from gui.commands import Command
+from gui.walk import Order
 
 ROWS: tuple[Command, ...] = (
     Command(
@@ -85,7 +86,7 @@ ROWS: tuple[Command, ...] = (
         lambda c: actions.step_prediction(c.desk, 1),
         ("N",),
         "next",
-        "To the next prediction nobody has judged.",
+        "To the next prediction nobody has judged; after a decision the walk goes on by itself.",
         needs="slice",
     ),
     Command(
@@ -97,6 +98,15 @@ ROWS: tuple[Command, ...] = (
         "previous",
         "To the previous prediction nobody has judged.",
         needs="slice",
+    ),
+    Command(
+        "walk-by-certainty",
+        "Predictions by certainty",
+        "Go",
+        lambda c: walking.toggle_order(c.desk),
+        ("Ctrl+N",),
+        help="N goes to the most certain prediction first, wherever it lies; else slice after slice.",
+        checked=lambda c: c.desk.walk.order is Order.CERTAINTY,
     ),
     Command(
         "next-unread",

@@ -361,7 +361,7 @@ def test_walking_over_the_slices(read: Hands) -> None:
     read.shown()
     assert (read.at, read.session.selected) == (3, "d1")
     read.press(Qt.Key.Key_Return)
-    assert [a.box for a in read.session.record.annotations] == [SECOND]
+    assert [a.box for a in read.session.workspace.annotations.on(read.keys[3]).annotations] == [SECOND]
     read.go(7)
     read.press(Qt.Key.Key_Return)
     read.press(Qt.Key.Key_Return)
