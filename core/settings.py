@@ -83,6 +83,11 @@ SETTINGS: tuple[Setting, ...] = (
         "cache.results_mb", 512, "Room on disk for what models said of slices, in MiB; 0: none.", 0, 65536
     ),
     Setting("engine.ahead", True, "Detect on the series ahead of the reader."),
+    Setting(
+        "engine.window_check",
+        False,
+        "Detect again under other grey levels when idle, and mark predictions that come and go.",
+    ),
     Setting("engine.min_score", 0.3, "Predictions below this score are hidden.", 0.0, 1.0),
     Setting("engine.nms_iou", 0.4, "Overlap above which the weaker prediction is dropped.", 0.0, 1.0),
     Setting(

@@ -51,6 +51,7 @@ from gui.theme import apply_theme
 from gui.viewer_page import ViewerPage
 from gui.walk import Order, Walk
 from gui.window import MainWindow
+from gui.window_check import WindowCheck
 
 log = logging.getLogger("overread")
 MIB = 1 << 20
@@ -128,7 +129,8 @@ def build(qt: QApplication, workspace_path: Path, cache: PixelCache | None = Non
     points = PointBook(home() / POINTS_FILE)
     engine = Engine(session, runner, cache, ModelRegistry(home() / "models"), settings, results, points)
     walk = Walk(Order(settings.text("walk.order")), settings.flag("walk.goes_on"))
-    desk = Desk(session, display, engine, SliceRegions(runner, cache), walk)
+    window_check = WindowCheck(session, engine, runner, cache, settings)
+    desk = Desk(session, display, engine, SliceRegions(runner, cache), window_check, walk)
     propagator = Propagator(desk, runner, cache)
     page = ViewerPage(desk, settings, Hangings(home() / HANGINGS_FILE), propagator)
     status = StatusBar(desk, runner)

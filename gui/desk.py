@@ -12,6 +12,7 @@ from gui.engine import Engine
 from gui.session import Session
 from gui.snap_regions import SliceRegions
 from gui.walk import Walk
+from gui.window_check import WindowCheck
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +23,7 @@ class Desk:
     display: Display
     engine: Engine
     regions: SliceRegions
+    check: WindowCheck
     walk: Walk = field(default_factory=Walk)
 
     def attempt(self, make: Callable[[], SetEdit]) -> bool:

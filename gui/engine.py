@@ -136,6 +136,11 @@ class Engine(QObject):
         return self._detector.identity if self._detector else ""
 
     @property
+    def detector(self) -> Detector | None:
+        """The model in use, to ask in the engine's thread only."""
+        return self._detector
+
+    @property
     def ready(self) -> bool:
         """Whether a model is loaded."""
         return self._detector is not None

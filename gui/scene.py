@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from core.imaging.geometry import normal, orientation_letters
 from core.model import Annotation, LabelSchema, OriginKind, ReadState, Series, SliceRef, Window
 from core.review.checks import duplicates
+from core.review.stability import Stood
 from gui.actions import detection_id
 from gui.desk import Desk
 from gui.display import Pixels
@@ -122,18 +123,26 @@ def _boxes(desk: Desk, ref: SliceRef) -> tuple[BoxItem, ...]:
             for r in record.rejections
         ]
     if layers.predictions:
+        fared = desk.check.of(ref.key)
         items += [
             BoxItem(
                 detection_id(s.row),
                 s.detection.box,
                 BoxKind.DETECTION,
                 color_of(schema, s.detection.label_id),
-                f"{s.detection.label} {s.detection.score:.2f}",
+                f"{s.detection.label} {s.detection.score:.2f}{_sensitive(fared.get(s.row))}",
             )
             for s in desk.engine.undecided(ref.key)
         ]
     items += [_annotation_item(a, schema) for a in record.annotations]
     return tuple(items)
+
+
+def _sensitive(stood: Stood | None) -> str:
+    """Of a prediction that comes and goes with the window, how often it stood."""
+    if stood is None or not stood.window_sensitive:
+        return ""
+    return f" · window-sensitive {stood.times}/{stood.variants}"
 
 
 def _annotation_item(annotation: Annotation, schema: LabelSchema) -> BoxItem:
@@ -197,12 +206,20 @@ def _badges(desk: Desk, ref: SliceRef, series: Series) -> tuple[str, ...]:
     badges = list(series.notes)
     if ref.spacing is None:
         badges.append("no spacing: sizes in pixels")
+    chosen = next((s.row for s in desk.engine.undecided(ref.key) if _is_chosen(desk, ref, s.row)), None)
+    stood = desk.check.of(ref.key).get(chosen) if chosen is not None else None
+    if stood is not None and stood.window_sensitive:
+        badges.append(f"window-sensitive: {stood.text[0].lower()}{stood.text[1:].rstrip('.')}")
     twice = len(duplicates(desk.session.workspace.annotations.on(ref.key).annotations))
     if twice:
         badges.append("1 box is there twice" if twice == 1 else f"{twice} boxes are there twice")
     if window is not None and window.name == "auto" and series.modality:
         badges.append("percentile window")
     return tuple(badges)
+
+
+def _is_chosen(desk: Desk, ref: SliceRef, row: int) -> bool:
+    return ref.key == desk.session.current_slice_key and desk.session.selected == detection_id(row)
 
 
 def strip_marks(desk: Desk) -> tuple[SliceMark, ...]:

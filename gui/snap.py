@@ -132,7 +132,7 @@ class Snapper(QObject):
             return SnapShown(point, None, text=f"{which} · a box already", count=count)
         poor = now.chance < POOR
         size = size_text(now.box, ref.spacing)
-        text = f"{which} · {size}" + (f" · unlikely to fit: B draws" if poor else "")
+        text = f"{which} · {size}" + (" · unlikely to fit: B draws" if poor else "")
         outline = proposals.regions.outline(now.proposal) if proposals.regions is not None else ()
         session = self._desk.session
         color = color_of(session.workspace.schema, session.current_label)

@@ -74,6 +74,7 @@ class ViewerPage(QWidget):
             engine.answers_changed,
             engine.model_changed,
             display.measures.changed,
+            self._desk.check.changed,
         ):
             signal.connect(self._redraw.start)
         # At once: a gesture that ends before the next event must not act on the slice before.

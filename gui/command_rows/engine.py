@@ -43,6 +43,15 @@ ROWS: tuple[Command, ...] = (
         checked=lambda c: c.desk.engine.ahead,
     ),
     Command(
+        "window-check",
+        "Check against other windows",
+        "Engine",
+        lambda c: c.desk.check.set_on(not c.desk.check.on),
+        ("Shift+W",),
+        help="Detect again under other grey levels when idle; what comes and goes is marked.",
+        checked=lambda c: c.desk.check.on,
+    ),
+    Command(
         "why-missed",
         "Why missed",
         "Engine",
