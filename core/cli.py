@@ -46,6 +46,7 @@ Paths = Annotated[list[Path], typer.Argument(help="Folders or files: DICOM, DICO
 Out = Annotated[Path, typer.Option(help="File to write.")]
 OneOrAll = Literal["one", "all"]
 Architecture = Literal["fast-rcnn", "rcnn"]
+DeviceChoice = Literal["auto", "cpu"]
 Format = Literal["coco", "yolo", "voc"]
 Pictures = Literal["copy", "reference"]
 CACHE_BYTES = 256 << 20
@@ -209,6 +210,9 @@ def train(
     neighbours: Annotated[
         int, typer.Option(min=0, max=1, help="1: see the slices before and after, too, in a stack.")
     ] = 0,
+    device: Annotated[
+        DeviceChoice, typer.Option(help="auto: a graphics processor where there is one; cpu: the processor.")
+    ] = "auto",
     name: Annotated[str, typer.Option(help="Name of the model; default: the folder's.")] = "",
     resume: Annotated[bool, typer.Option(help="Go on with the run in --out.")] = False,
     register: Annotated[bool, typer.Option(help="Add the model to the registry.")] = False,
@@ -222,6 +226,7 @@ def train(
         depth=depth,
         width=width,
         neighbours=neighbours,
+        device=device,
         classes=classes,
         budget_minutes=budget_minutes,
         epochs=epochs,
@@ -239,6 +244,7 @@ def train(
         result = run(data, config, out, valid=held_out, resume=resume, progress=progress)
     figures = "  ".join(f"{k} {v:.4g}" for k, v in result.metrics.items())
     tell(f"split: {result.card.split}")
+    tell(f"computed on: {result.card.training['computed on']}")
     tell(f"{result.model_file}: done. {figures}")
     if register:
         tell(f"registered as {registry().add(result.model_file).name}")

@@ -107,6 +107,10 @@ class TrainingError(OverreadError):
     """Training cannot start or go on."""
 
 
+class DeviceFailed(OverreadError):  # noqa: N818
+    """A graphics processor ran out of memory or does not work; the processor does."""
+
+
 class NotEnoughData(TrainingError):  # noqa: N818
     """Too few read slices or boxes to train on."""
 

@@ -40,7 +40,7 @@ def write_checkpoint(folder: Path, tensors: Mapping[str, Tensor], state: Mapping
     """
     folder.mkdir(parents=True, exist_ok=True)
     name = f"step-{int(state['step']):08d}.safetensors"
-    blob = save({key: value.detach().contiguous() for key, value in tensors.items()})
+    blob = save({key: value.detach().cpu().contiguous() for key, value in tensors.items()})
     write_whole(folder / name, blob)
     write_whole(folder / _STATE, json.dumps({**state, "tensors": name}).encode())
     for old in folder.glob("step-*.safetensors"):

@@ -21,6 +21,7 @@ _CLASSES = ("one", "all")
 # channels; two threads are enough.
 LEAST_WIDTH = 0.25
 _PRECISIONS = ("auto", "float32", "bfloat16")
+_DEVICES = ("auto", "cpu")
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +51,7 @@ class TrainConfig:
         init_from: A model of ours to go on from: its network, its classes, smaller steps, and half of its
             weights stays in the new ones.
         precision: "float32", "bfloat16" for the forward pass, or "auto": bfloat16 where the processor has it.
+        device: "auto" computes with a graphics processor where there is one, "cpu" with the processor.
         threads: Threads in all; 0 for one per core.
         cache: Folder for cached proposals; None for Overread's own.
         name: Name on the model card.
@@ -75,6 +77,7 @@ class TrainConfig:
     pretrained: Path | None = None
     init_from: Path | None = None
     precision: str = "auto"
+    device: str = "auto"
     threads: int = 0
     cache: Path | None = None
     name: str = ""
@@ -90,6 +93,8 @@ class TrainConfig:
             raise InputError(f"neighbours {self.neighbours} is neither 0 nor 1")
         if self.precision not in _PRECISIONS:
             raise InputError(f"precision {self.precision!r} is not one of {', '.join(_PRECISIONS)}")
+        if self.device not in _DEVICES:
+            raise InputError(f"device {self.device!r} is not one of {', '.join(_DEVICES)}")
         if self.image_size < 32 or self.image_size % 32:
             raise InputError(f"image_size {self.image_size} is not a multiple of 32")
         if self.budget_minutes <= 0 or self.batch < 2 or self.regions < 4:

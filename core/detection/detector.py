@@ -17,11 +17,13 @@ import torch
 from core import boxes as bx
 from core.detection.base import DetectRequest, DetectResult, TraceRow
 from core.detection.card import ModelCard, file_hash, verify_model
+from core.detection.computing import Computing
+from core.detection.device import Device, choose_device, processor
 from core.detection.inference import Judged, class_detections, judge_regions, suppress
 from core.detection.network import Embedding, Network, NetworkSpec, build_network
 from core.detection.regions import judged_proposer, network_input
 from core.detection.validate import LEAST_SCORE, NMS_IOU
-from core.detection.weights import load_weights, ready_to_judge, uses_half
+from core.detection.weights import load_weights, ready_to_judge
 from core.errors import ModelDamaged, ModelMismatch
 from core.evaluation.calibration import ScoreScale
 from core.jobs import CancelToken
@@ -45,12 +47,22 @@ class RcnnDetector:
         identity: "name@hash".
         proposer: Finds regions where the request brings none.
         nms_iou: Overlap above which the weaker of two detections of a class is dropped.
+        device: What to compute with; None for the processor.
+        spare: The network once more, for the processor, should the device fail.
     """
 
     def __init__(
-        self, network: Network, card: ModelCard, identity: str, proposer: Proposer, nms_iou: float = NMS_IOU
+        self,
+        network: Network,
+        card: ModelCard,
+        identity: str,
+        proposer: Proposer,
+        nms_iou: float = NMS_IOU,
+        device: Device | None = None,
+        spare: Network | None = None,
     ) -> None:
-        self._network = network
+        self._computing = Computing(network, device, spare)
+        self._neighbours = network.spec.neighbours
         self._card = card
         self._identity = identity
         self._proposer = proposer
@@ -58,7 +70,6 @@ class RcnnDetector:
         self._size = int(card.network["image_size"])
         known = card.calibration
         self._scores = ScoreScale(known["scale"], known["shift"]) if known else ScoreScale()
-        self._dtype = next(network.parameters()).dtype
         self._aside = ThreadPoolExecutor(1, thread_name_prefix="propose")
         self._label_ids = tuple(range(1, len(card.classes) + 1))
 
@@ -78,9 +89,14 @@ class RcnnDetector:
         return self._card.classes
 
     @property
+    def computed_on(self) -> str:
+        """What computes by now: "cpu", "cuda" or "mps"."""
+        return self._computing.device.kind
+
+    @property
     def neighbours(self) -> int:
         """How many slices on either side the model sees."""
-        return self._network.spec.neighbours
+        return self._neighbours
 
     def bind(self, schema: LabelSchema) -> None:
         """Map the model's classes to the schema's ids by name.
@@ -109,10 +125,14 @@ class RcnnDetector:
         cancel.check()
         check_slice(request.image)
         finding = self._aside.submit(self._proposals, request, cancel)
+
+        def work(network: Network) -> Judged:
+            embedding, (scale,) = self._embed(network, [request])
+            return self._judge(network, embedding, scale, request, finding.result(), cancel)
+
         try:
-            embedding, (scale,) = self._embed([request])
+            judged = self._computing(work)
             proposals = finding.result()
-            judged = self._judge(embedding, scale, request, proposals, cancel)
         finally:
             # Whatever happened, no thread keeps the image.
             wait([finding])
@@ -147,12 +167,19 @@ class RcnnDetector:
         cancel.check()
         for request in requests:
             check_slice(request.image)
-        embedding, scales = self._embed(requests)
-        results = []
-        for index, request in enumerate(requests):
-            proposals = self._proposals(request, cancel)
-            judged = self._judge(embedding.only(index), scales[index], request, proposals, cancel)
-            results.append(self._result(request, proposals, judged))
+
+        def work(network: Network) -> list[DetectResult]:
+            embedding, scales = self._embed(network, requests)
+            results = []
+            for index, request in enumerate(requests):
+                proposals = self._proposals(request, cancel)
+                judged = self._judge(
+                    network, embedding.only(index), scales[index], request, proposals, cancel
+                )
+                results.append(self._result(request, proposals, judged))
+            return results
+
+        results = self._computing(work)
         return [replace(r, milliseconds=_since(start) / len(requests)) for r in results]
 
     def _proposals(self, request: DetectRequest, cancel: CancelToken) -> Proposals:
@@ -163,17 +190,18 @@ class RcnnDetector:
         return replace(found, regions=None)
 
     @torch.inference_mode()
-    def _embed(self, requests: Sequence[DetectRequest]) -> tuple[Embedding, list[float]]:
+    def _embed(self, network: Network, requests: Sequence[DetectRequest]) -> tuple[Embedding, list[float]]:
         """The slices through the trunk, and working pixels per pixel of each."""
-        inputs = self._network.spec.inputs
-        working = [network_input(r.image, r.beside, self._size, inputs) for r in requests]
-        batch = torch.from_numpy(np.stack([w for w, _ in working])).to(self._dtype)
-        embedding = self._network.embed(batch.contiguous(memory_format=torch.channels_last))
+        working = [network_input(r.image, r.beside, self._size, network.spec.inputs) for r in requests]
+        weights = next(network.parameters())
+        batch = torch.from_numpy(np.stack([w for w, _ in working])).to(weights.device, weights.dtype)
+        embedding = network.embed(batch.contiguous(memory_format=torch.channels_last))
         return embedding, [scale for _, scale in working]
 
     @torch.inference_mode()
     def _judge(
         self,
+        network: Network,
         embedding: Embedding,
         scale: float,
         request: DetectRequest,
@@ -183,9 +211,7 @@ class RcnnDetector:
         cancel.check()
         rows, columns = request.image.shape
         regions = bx.to_array(proposals.boxes) * scale
-        judged = judge_regions(
-            self._network, embedding, regions, columns * scale, rows * scale, check=cancel.check
-        )
+        judged = judge_regions(network, embedding, regions, columns * scale, rows * scale, check=cancel.check)
         return replace(
             judged,
             boxes=bx.clip(judged.boxes / scale, columns, rows),
@@ -237,6 +263,7 @@ def load_detector(
     threads: int | None = None,
     proposer: Proposer | None = None,
     precision: str = "auto",
+    device: str = "auto",
 ) -> RcnnDetector:
     """A detector from a model file.
 
@@ -245,7 +272,8 @@ def load_detector(
         name: Name to go by; None for the card's.
         threads: Threads for torch (process-wide); None for half of the cores: the other half finds regions.
         proposer: Finds regions; None for the method the model was trained with.
-        precision: "float32", "bfloat16", or "auto": bfloat16 where the processor computes in it.
+        precision: "float32", "bfloat16", or "auto": bfloat16 where the device computes in it.
+        device: "auto" for a graphics processor where there is one, "cpu" for the processor.
 
     Raises:
         ModelNotFound: There is no such file.
@@ -259,11 +287,28 @@ def load_detector(
         )
     cores = os.cpu_count() or 1
     torch.set_num_threads(min(threads or max(1, cores // 2), cores))
+    chosen = choose_device(precision, device)
+    network = _built(file, card, half=chosen.half)
+    identity = f"{name or card.name}@{file_hash(file)[:_HASH_LENGTH]}"
+    return RcnnDetector(
+        network,
+        card,
+        identity,
+        proposer or judged_proposer(card.proposer),
+        device=chosen,
+        spare=None if chosen.is_processor else _built(file, card, half=processor(precision).half),
+    )
+
+
+def _built(file: Path, card: ModelCard, *, half: bool) -> Network:
+    """The network of a model file, ready to judge, on the processor.
+
+    Raises:
+        ModelDamaged: Its card describes no network, or its weights cannot be read.
+    """
     try:
         network = build_network(NetworkSpec(**card.network))
     except Exception as error:
         raise ModelDamaged(f"{file}: its card describes no network that is known here ({error}).") from error
     load_weights(network, file, card.classes)
-    network = ready_to_judge(network, half=uses_half(precision))
-    identity = f"{name or card.name}@{file_hash(file)[:_HASH_LENGTH]}"
-    return RcnnDetector(network, card, identity, proposer or judged_proposer(card.proposer))
+    return ready_to_judge(network, half=half)

@@ -34,9 +34,11 @@ def export_model(
     figures: Mapping[str, float],
     calibration: Mapping[str, object],
     out: Path,
-    unread: int,
+    computed_on: str,
 ) -> TrainResult:
     """Write model.safetensors and card.md to `out`.
+
+    The card tells by `computed_on` which device trained it: equal seeds give equal numbers on one only.
 
     Raises:
         OSError: The files cannot be written; a previous model is still whole.
@@ -49,9 +51,9 @@ def export_model(
         network=spec.as_dict(),
         normalisation=NORMALISATION,
         proposer=config.proposer,
-        training=config.as_dict(),
+        training={**config.as_dict(), "computed on": computed_on},
         data=plan.used,
-        split=plan.split + (f"; {unread} unreadable slices left out" if unread else ""),
+        split=plan.split,
         figures={f"held-out {k}" if k.startswith("ap") else k: v for k, v in figures.items()},
         limits=_LIMITS,
         parameters=sum(

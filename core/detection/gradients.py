@@ -16,9 +16,10 @@ from itertools import pairwise
 import torch
 from torch import Tensor
 
+from core.detection.device import Device, is_out_of_memory, processor
 from core.detection.network import Network
 from core.detection.sampling import Truth
-from core.errors import TrainingError
+from core.errors import DeviceFailed, TrainingError
 
 Batch = tuple[Tensor, list[Tensor], list[Truth]]
 """Images (B, C, S, S), regions per slice, truth per slice."""
@@ -38,16 +39,19 @@ class Gradients:
     Args:
         network: Its parameters receive the gradients.
         loss: Of a part of a batch.
+        device: Where the network is. A graphics processor computes the parts one after the other: it needs
+            no threads to be busy, and the numbers are of the same parts everywhere.
     """
 
-    def __init__(self, network: Network, loss: Loss) -> None:
+    def __init__(self, network: Network, loss: Loss, device: Device | None = None) -> None:
         self._network = network
         self._loss = loss
         self._twins = [network, *(_twin(network) for _ in range(PARTS - 1))]
         self._parameters = list(network.parameters())
         self._pool = ThreadPoolExecutor(PARTS, thread_name_prefix="gradients")
         self._pieces = PARTS
-        self._at_once = PARTS
+        self._device = device or processor()
+        self._at_once = PARTS if self._device.is_processor else 1
 
     def __enter__(self) -> Gradients:
         return self
@@ -64,16 +68,20 @@ class Gradients:
 
         Raises:
             TrainingError: Not even one slice at a time fits into memory.
+            DeviceFailed: Nor into that of a graphics processor.
         """
         while True:
             try:
                 return self._in_pieces(batch, seed)
             except (MemoryError, RuntimeError) as error:
-                if not _is_out_of_memory(error):
+                if not is_out_of_memory(error):
                     raise
+                short = error
             if self._at_once > 1:
                 self._at_once = 1
             elif self._pieces >= len(batch[1]):
+                if not self._device.is_processor:
+                    raise DeviceFailed(self._device.fallen("out of memory")) from short
                 raise TrainingError(
                     f"there is not enough memory for one slice of {batch[0].shape[-1]} pixels. Close other "
                     "programs, or train with a smaller image size or fewer regions; the previous model is "
@@ -132,8 +140,3 @@ def _level(twins: Sequence[Network]) -> None:
             mean = torch.stack(buffers).mean(dim=0)
             for buffer in buffers:
                 buffer.copy_(mean)
-
-
-def _is_out_of_memory(error: Exception) -> bool:
-    # torch has a class of its own for devices only; the processor's allocator raises a RuntimeError.
-    return isinstance(error, (MemoryError, torch.OutOfMemoryError)) or "can't allocate memory" in str(error)

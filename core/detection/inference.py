@@ -106,7 +106,7 @@ def _promise(embedding: Embedding, regions: bx.Boxes) -> NDArray[np.float64]:
     """Dice overlap of each region with the lesion map of any class."""
     if embedding.lesions is None:
         return np.ones(len(regions))
-    lesion = 1.0 - embedding.lesions[0].float().softmax(dim=0)[0].numpy()
+    lesion = 1.0 - embedding.lesions[0].float().softmax(dim=0)[0].cpu().numpy()
     table = np.zeros((lesion.shape[0] + 1, lesion.shape[1] + 1))
     table[1:, 1:] = lesion.cumsum(axis=0, dtype=np.float64).cumsum(axis=1)
     x1, y1, x2, y2 = (regions / STRIDE).T
@@ -134,7 +134,9 @@ def _in_portions(
     for part in torch.split(regions, network.portion):
         check()
         parts.append(network.judge(embedding, [part]))
-    return torch.cat([p[0] for p in parts]).float(), torch.cat([p[1] for p in parts]).float()
+    # What follows is little work, and the same on the processor whatever the device.
+    logits, deltas = (torch.cat([p[i] for p in parts]).float().cpu() for i in (0, 1))
+    return logits, deltas
 
 
 def suppress(judged: Judged, threshold: float) -> NDArray[np.int64]:

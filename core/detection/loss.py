@@ -23,8 +23,8 @@ def batch_loss(
 
     Args:
         network: In training mode.
-        images: (B, C, S, S).
-        regions: Per slice (R_i, 4).
+        images: (B, C, S, S), where the network is.
+        regions: Per slice (R_i, 4), on the processor.
         truths: Per slice.
     """
     embedding = network.embed(images)
@@ -40,15 +40,15 @@ def region_loss(
 ) -> tuple[Tensor, Tensor]:
     """Classification and regression, per sampled region."""
     targets = _joined([assign(r, t) for r, t in zip(regions, truths, strict=True)])
-    boxes = torch.cat(list(regions))
+    boxes, device = torch.cat(list(regions)), logits.device
     counted = int((targets.labels >= 0).sum())
     # A mean over nothing would be NaN: a part of a batch may hold slices without a single region.
-    classification = functional.cross_entropy(logits, targets.labels, ignore_index=-1, reduction="sum") / max(
-        1, counted
-    )
+    classification = functional.cross_entropy(
+        logits, targets.labels.to(device), ignore_index=-1, reduction="sum"
+    ) / max(1, counted)
     rows = torch.nonzero(targets.regressed).flatten()
-    chosen = deltas[rows, targets.matched[rows] - 1]
-    wanted = encode(boxes[rows], targets.boxes[rows])
+    chosen = deltas[rows.to(device), (targets.matched[rows] - 1).to(device)]
+    wanted = encode(boxes[rows], targets.boxes[rows]).to(device)
     regression = functional.smooth_l1_loss(chosen, wanted, reduction="sum") / max(1, len(boxes))
     return classification, regression
 

@@ -171,13 +171,14 @@ class FastRcnn(Network):
 
     def judge(self, embedding: Embedding, regions: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
         """RoIAlign and the head."""
+        regions = [r.to(embedding.maps.device) for r in regions]
         # Gradients of many regions meet in a cell: half precision would round them away.
         maps = embedding.maps.float() if self.training else embedding.maps
         pooled = align(maps, [widened(r, _MARGIN) for r in regions], self.spec.pool, STRIDE)
         sizes = torch.tensor([len(r) for r in regions], device=pooled.device)
         whole = embedding.context.repeat_interleave(sizes, dim=0)
         place = _place(torch.cat(list(regions)), self.spec.image_size).to(pooled.dtype)
-        chance = torch.Generator(pooled.device).manual_seed(self.seed)
+        chance = torch.Generator().manual_seed(self.seed)
         pooled = self._partly(pooled, (len(pooled), 1, pooled.shape[2]), chance)
         hidden = functional.relu(self.fc1(pooled.flatten(1)) + whole + self.place(place))
         hidden = self._partly(hidden, tuple(hidden.shape), chance)
@@ -189,7 +190,8 @@ class FastRcnn(Network):
         """In training, values with a random share dropped, the rest scaled up (Srivastava et al. 2014)."""
         if not self.training:
             return values
-        kept = torch.rand(shape, generator=chance, device=values.device) >= _DROPPED
+        # On the processor: the same values are dropped whatever the device.
+        kept = (torch.rand(shape, generator=chance) >= _DROPPED).to(values.device)
         return values * (kept / (1.0 - _DROPPED)).to(values.dtype)
 
 
@@ -229,7 +231,7 @@ class PlainRcnn(Network):
         """Crop, resize, trunk, heads."""
         from torchvision.ops import roi_align  # noqa: PLC0415 - takes 170 MB, and only this network needs it
 
-        wide = [widened(r, self._CONTEXT) for r in regions]
+        wide = [widened(r.to(embedding.maps.device), self._CONTEXT) for r in regions]
         crops = roi_align(embedding.maps, wide, output_size=self.spec.crop, sampling_ratio=2, aligned=True)
         hidden = self.trunk(crops)[-1].mean(dim=(2, 3))
         return self.score(hidden), self.regress(hidden).unflatten(1, (self.spec.classes, 4))

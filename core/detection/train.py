@@ -84,14 +84,15 @@ def train(
     samples, unread = prepare_samples(plan.train, sources, plan.classes, source, preparing, token)
     held, held_unread = prepare_samples(plan.valid, sources, plan.classes, source, preparing, token)
     samples, alike = set_apart(samples, held)
-    plan = replace(plan, split="; ".join(filter(None, (plan.split, alike))))
+    left_out = len(unread) + len(held_unread)
+    said = f"{left_out} unreadable slices left out" if left_out else ""
+    plan = replace(plan, split="; ".join(filter(None, (plan.split, alike, said))))
     repeats = [*config.repeat, *([1] * len(sources))]
     repeated = [s for s in samples for _ in range(repeats[s.source])]
     trainer.fit(repeated, held, out / METRICS_FILE, progress, token)
     weights = trainer.best_weights()
     scores = calibrated(weights, spec, held, token)
-    left_out = len(unread) + len(held_unread)
-    result = export_model(weights, spec, config, plan, trainer.figures(), scores, out, left_out)
+    result = export_model(weights, spec, config, plan, trainer.figures(), scores, out, trainer.computed_on)
     trainer.forget_checkpoint()
     progress(1, 1, "Model written", **result.metrics)
     return result

@@ -19,6 +19,7 @@ from torch import Tensor, nn
 
 from core.detection.batches import make_batch, shown_as
 from core.detection.checkpoint import (
+    Checkpoint,
     pack_optimizer,
     read_checkpoint,
     remove_checkpoint,
@@ -28,14 +29,15 @@ from core.detection.checkpoint import (
     write_checkpoint,
 )
 from core.detection.config import TrainConfig
+from core.detection.device import choose_device, processor
 from core.detection.gradients import PARTS, Batch, Gradients
 from core.detection.loss import batch_loss
 from core.detection.network import Network, NetworkSpec, build_network
 from core.detection.samples import Sample
 from core.detection.transplant import Transplants
 from core.detection.validate import validate
-from core.detection.weights import load_weights, uses_half
-from core.errors import InputError, TrainingDiverged, TrainingError
+from core.detection.weights import load_weights
+from core.errors import DeviceFailed, InputError, TrainingDiverged, TrainingError
 from core.jobs import CancelToken, Progress
 
 _WARM_UP_STEPS = 150
@@ -122,10 +124,11 @@ class Trainer:
         self._average.eval().requires_grad_(False)
         self._optimizer = _optimizer(network, config)
         self._folder = folder
-        self._half = uses_half(config.precision)
+        self._device = choose_device(config.precision, config.device)
+        self._computed_on = self._device.kind
         self._at = _Position()
         self._best: dict[str, Tensor] = {}
-        self._before = before or {}
+        self._before = self._before_here = dict(before or {})
         self._rate = config.learning_rate * (_FINE_RATE if self._before else 1.0)
         self._best_figures: dict[str, float] = {}
         self._started = time.monotonic()
@@ -145,14 +148,17 @@ class Trainer:
                 f"{self._folder}: the checkpoint was made with other options. Use the same ones, or start "
                 "without --resume."
             )
+        self._take_up(found)
+        self._started = time.monotonic() - self._at.seconds
+        return True
+
+    def _take_up(self, found: Checkpoint) -> None:
         self._network.load_state_dict(under_prefix("network", found.tensors))
         self._average.load_state_dict(under_prefix("average", found.tensors))
         self._best = under_prefix("best", found.tensors)
         unpack_optimizer(self._optimizer, under_prefix("optimizer", found.tensors))
         self._at = _Position(**found.state["position"])
         self._best_figures = dict(found.state["figures"])
-        self._started = time.monotonic() - self._at.seconds
-        return True
 
     def fit(
         self,
@@ -164,6 +170,9 @@ class Trainer:
     ) -> None:
         """Train until the budget or the epochs are used up, then check once more.
 
+        Where a graphics processor fails, the run goes on with the processor from its last checkpoint: what a
+        device says that fails is not trusted.
+
         Raises:
             TrainingDiverged: The loss is no longer finite.
             TrainingError: The budget was used up before the first step.
@@ -173,12 +182,35 @@ class Trainer:
         if self._at.validation_seconds == 0.0:
             self._at.validation_seconds = 0.08 * len(held)
         transplants = Transplants(samples, self._config.transplants)
-        with metrics.open("a", encoding="utf-8") as log, Gradients(self._network, self._loss) as gradients:
-            means = _Means(transplants, gradients)
-            while not self._finished(len(samples)):
-                self._epoch(samples, means, log, progress, cancel)
-                if not self._finished(len(samples)) and self._validation_is_due():
-                    self._validate(held, len(samples), log, progress, cancel)
+        with metrics.open("a", encoding="utf-8") as log:
+            try:
+                self._run(samples, held, transplants, log, progress, cancel)
+            except DeviceFailed as failure:
+                log.write(json.dumps({"message": str(failure)}) + "\n")
+                budget = self._config.budget_minutes * 60.0
+                progress(min(self._elapsed(), budget), budget, str(failure))
+                self._fall()
+                self._run(samples, held, transplants, log, progress, cancel)
+
+    def _run(
+        self,
+        samples: Sequence[Sample],
+        held: Sequence[Sample],
+        transplants: Transplants,
+        log: TextIO,
+        progress: Progress,
+        cancel: CancelToken,
+    ) -> None:
+        with self._device.guarded():
+            if not self._device.is_processor:
+                self._checkpoint()  # to come back to
+                self._move()
+            with Gradients(self._network, self._loss, self._device) as gradients:
+                means = _Means(transplants, gradients)
+                while not self._finished(len(samples)):
+                    self._epoch(samples, means, log, progress, cancel)
+                    if not self._finished(len(samples)) and self._validation_is_due():
+                        self._validate(held, len(samples), log, progress, cancel)
             if self._at.step == 0:
                 raise TrainingError(
                     f"the budget of {self._config.budget_minutes:g} minutes was used up by reading slices "
@@ -186,9 +218,32 @@ class Trainer:
                 )
             self._validate(held, len(samples), log, progress, cancel)
 
+    def _move(self) -> None:
+        """Everything onto the device; the optimiser's state follows the weights."""
+        for network in (self._network, self._average):
+            network.to(self._device.torch)
+        self._before = {name: value.to(self._device.torch) for name, value in self._before.items()}
+        unpack_optimizer(self._optimizer, pack_optimizer(self._optimizer))
+
+    def _fall(self) -> None:
+        """Back to the processor and to the last checkpoint, without asking the device for anything."""
+        self._device = processor(self._config.precision)
+        self._computed_on += f", then {self._device.kind}"
+        for network in (self._network, self._average):
+            network.to_empty(device=self._device.torch)
+        self._before = dict(self._before_here)
+        found = read_checkpoint(self._folder)
+        assert found is not None  # written before the device was used
+        self._take_up(found)
+
     def best_weights(self) -> dict[str, Tensor]:
         """The averaged weights that did best on the held-out slices."""
-        return self._best or dict(self._becoming().state_dict())
+        return self._best or {k: v.cpu() for k, v in self._becoming().state_dict().items()}
+
+    @property
+    def computed_on(self) -> str:
+        """What computed the run: "cpu", "cuda", "mps", or "cuda, then cpu" where it failed."""
+        return self._computed_on
 
     def figures(self) -> dict[str, float]:
         """Figures of the best weights, and how long it all took."""
@@ -273,8 +328,8 @@ class Trainer:
 
     def _loss(self, network: Network, batch: Batch) -> tuple[Tensor, ...]:
         images, regions, truths = batch
-        with torch.autocast("cpu", torch.bfloat16, enabled=self._half):
-            return batch_loss(network, images, regions, truths)
+        with self._device.mixed():
+            return batch_loss(network, images.to(self._device.torch), regions, truths)
 
     def _validate(
         self, held: Sequence[Sample], total: int, log: TextIO, progress: Progress, cancel: CancelToken
@@ -290,7 +345,7 @@ class Trainer:
             self._at.best_ap50 = -1.0 if math.isnan(ap50) else ap50
             self._at.best_fraction = self._fraction(total)
             self._at.worse_checks = 0
-            self._best = {k: v.clone() for k, v in network.state_dict().items()}
+            self._best = {k: v.to("cpu", copy=True) for k, v in network.state_dict().items()}
             figures = {"ap50": ap50, "ap50_95": evaluation.ap50_95}
             self._best_figures = {k: v for k, v in figures.items() if not math.isnan(v)}
         else:
@@ -365,5 +420,5 @@ def _update_average(average: nn.Module, network: nn.Module, decay: float) -> Non
 
 def _essentials(config: TrainConfig) -> dict[str, object]:
     """The options a checkpoint depends on; a longer budget or other threads may take it up."""
-    free = {"budget_minutes", "threads", "cache", "name", "precision"}
+    free = {"budget_minutes", "threads", "cache", "name", "precision", "device"}
     return {k: v for k, v in config.as_dict().items() if k not in free}

@@ -76,7 +76,7 @@ def best_of_each(judged: Judged) -> tuple[Detection, ...]:
 @torch.inference_mode()
 def _judged(network: Network, part: Sequence[Sample]) -> list[Judged]:
     seen = np.stack([s.working.channels(network.spec.inputs) for s in part])
-    images = torch.from_numpy(seen.astype(np.float32))
+    images = torch.from_numpy(seen.astype(np.float32)).to(next(network.parameters()).device)
     embedding = network.embed(images.contiguous(memory_format=torch.channels_last))
     return [_regions(network, embedding.only(i), s) for i, s in enumerate(part)]
 

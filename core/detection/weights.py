@@ -129,10 +129,3 @@ def _fold(module: nn.Module, convolution: str, norm: str) -> None:
     merged = fuse_conv_bn_eval(getattr(module, convolution), getattr(module, norm))
     setattr(module, convolution, merged)
     setattr(module, norm, nn.Identity())
-
-
-def uses_half(precision: str) -> bool:
-    """Whether to compute in bfloat16: asked for, or "auto" where the processor does so itself."""
-    if precision == "auto":
-        return bool(getattr(torch.cpu, "_is_avx512_bf16_supported", bool)())
-    return precision == "bfloat16"
