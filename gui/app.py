@@ -43,6 +43,7 @@ from gui.panels.operating_point import OperatingPointPanel
 from gui.panels.worklist import WorklistPanel
 from gui.propagation import Propagator
 from gui.runner import JobOutcome, JobRunner, Lane
+from gui.second import Second
 from gui.series_view import VIEWS_FILE, SeriesViews
 from gui.session import Session
 from gui.snap_regions import SliceRegions
@@ -142,7 +143,7 @@ def build(qt: QApplication, workspace_path: Path, cache: PixelCache | None = Non
     window.add_right(
         {
             "Findings": FindingsPanel(desk, Linker(session, runner)),
-            "Operating point": OperatingPointPanel(desk),
+            "Operating point": OperatingPointPanel(desk, Second(session, runner, cache, engine)),
             "History": HistoryPanel(desk),
         }
     )

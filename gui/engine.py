@@ -242,6 +242,10 @@ class Engine(QObject):
             self._remember.start()
         self.point_changed.emit()
 
+    def point_of(self, model: str) -> OperatingPoint:
+        """The operating point last used with a model, or where its scores begin to count."""
+        return self._points.get(model) or _first_point(self._settings)
+
     def remember_point(self) -> None:
         """Keep the operating point for the next session.
 
@@ -400,8 +404,10 @@ class Engine(QObject):
         slices = next(s.slices for s in session.series if s.uid == found[0])
         return {s.key: s for s in (*slices[found[1] :], *slices[: found[1]]) if self._is_open(s)}
 
-    def _beside(self, ref: SliceRef) -> Beside:
-        """Its neighbours in the series it belongs to, as far as that is known by now."""
+    def beside(self, ref: SliceRef, detector: Detector) -> Beside:
+        """Its neighbours in its series as far as these are known by now, for a model that sees them."""
+        if not detector.neighbours:
+            return ALONE
         series = next((s for s in self._session.series if s.uid == ref.series_uid), None)
         keys = [s.key for s in series.slices] if series is not None else []
         return beside(series, keys.index(ref.key)) if series is not None and ref.key in keys else ALONE
@@ -417,7 +423,7 @@ class Engine(QObject):
             return
         self._say_how_far()
         self._running, self._called_off = ref.key, False
-        around = self._beside(ref) if detector.neighbours else ALONE
+        around = self.beside(ref, detector)
         asking = Asking(ref, detector, self._session.workspace.schema, ref.key in self._anew, around)
         self._runner.submit(
             asking.job(self._cache, self.results.disk),

@@ -3,11 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from math import isnan
 
 from PySide6.QtCore import QSignalBlocker, Qt
 from PySide6.QtWidgets import QCheckBox, QFormLayout, QHBoxLayout, QLabel, QSlider, QWidget
 
+from core.detection.operating_point import OperatingPoint
+from core.detection.registry import ModelEntry
+from core.evaluation.bootstrap import Interval
+from core.evaluation.expected import expected_at
 from gui.actions import Desk, toggle_layer
+from gui.panels.comparing import Comparing
+from gui.second import Second
 
 LAYERS = (
     ("predictions", "Predictions (Shift+P)"),
@@ -17,9 +24,9 @@ LAYERS = (
 
 
 class OperatingPointPanel(QWidget):
-    """Checkboxes for the layers, sliders for score, overlap and number of proposals."""
+    """Checkboxes for the layers, sliders for score, overlap and number of proposals, and what they cost."""
 
-    def __init__(self, desk: Desk) -> None:
+    def __init__(self, desk: Desk, second: Second) -> None:
         super().__init__()
         self._desk = desk
         engine = desk.engine
@@ -30,6 +37,10 @@ class OperatingPointPanel(QWidget):
         self._score_text, self._overlap_text, self._limit_text = QLabel(), QLabel(), QLabel()
         self.count = QLabel()
         self.count.setWordWrap(True)
+        self.expected = QLabel()
+        self.expected.setWordWrap(True)
+        self.expected.setAccessibleName("What the model's card promises at this point")
+        self.comparing = Comparing(desk, second)
         self.model_name = QLabel()
         self.ahead = QCheckBox("Detect ahead of the reader")
 
@@ -40,9 +51,11 @@ class OperatingPointPanel(QWidget):
             form.addRow(box)
         form.addRow("Score from", _with_value(self.score, self._score_text))
         form.addRow("Overlap up to", _with_value(self.overlap, self._overlap_text))
+        form.addRow("Expect", self.expected)
         form.addRow("Proposals", _with_value(self.limit, self._limit_text))
         form.addRow(self.ahead)
         form.addRow(self.count)
+        form.addRow("Compare with", self.comparing)
 
         for name, box in self.layer_boxes.items():
             box.clicked.connect(lambda _on, layer=name: toggle_layer(desk, layer))
@@ -74,17 +87,37 @@ class OperatingPointPanel(QWidget):
         self._limit_text.setText(str(engine.layers.proposal_limit))
         self.model_name.setText(engine.model_name or "none")
         self.count.setText(self._count())
+        self.expected.setText(expected_text(engine.entry, engine.point))
 
     def _count(self) -> str:
         key = self._desk.session.current_slice_key
-        result = self._desk.engine.result(key)
-        if result is None:
+        short = self._desk.engine.short(key)
+        if short is None:
             return ""
         n = len(self._desk.engine.undecided(key))
         return (
-            f"This slice: {len(result.proposals.boxes)} proposals judged in "
-            f"{result.milliseconds:.0f} ms, {n} undecided prediction{'' if n == 1 else 's'} at this point."
+            f"This slice: {short.proposed} proposals judged in "
+            f"{short.milliseconds:.0f} ms, {n} undecided prediction{'' if n == 1 else 's'} at this point."
         )
+
+
+def expected_text(entry: ModelEntry | None, point: OperatingPoint) -> str:
+    """What the model's card promises at an operating point, with intervals; what it was measured on."""
+    if entry is None:
+        return ""
+    found = expected_at(entry.card.calibration.get("points", {}), point.min_score, point.nms_iou)
+    if found is None:
+        return "The card of this model does not say: it was made before cards did. Retrain to know."
+    return (
+        f"{found.sensitivity:.0%} of lesions found{_range(found.sensitivity_ci95, '.0%')}, "
+        f"{found.false_positives:.2f} false a slice{_range(found.false_positives_ci95, '.2f')}: "
+        f"measured on {found.slices} held-out slices with {found.boxes} lesions, 95 % intervals. "
+        "On other scanners and patients it may differ."
+    )
+
+
+def _range(of: Interval, form: str) -> str:
+    return "" if isnan(of.low) else f" ({of.low:{form}} to {of.high:{form}})"
 
 
 def _slider(name: str, low: int, high: int) -> QSlider:

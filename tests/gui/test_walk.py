@@ -10,6 +10,7 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QMenu
 
 from core.detection.base import DetectRequest, DetectResult
+from core.edits import SliceRecord
 from core.jobs import CancelToken
 from core.model import Box, OriginKind
 from gui.dialogs.accept_from import AcceptFrom
@@ -199,7 +200,9 @@ def test_what_is_hidden_is_not_accepted(rising: Hands) -> None:
 
 
 def test_nothing_is_left_undecided_by_accident(rising: Hands) -> None:
-    on = rising.session.workspace.annotations.on
+    def on(key: str) -> SliceRecord:
+        return rising.session.workspace.annotations.on(key)
+
     rising.press(Key.Key_R)
     assert on(rising.keys[0]).reading is None
     assert "8 predictions undecided on 8 slices" in rising.message
