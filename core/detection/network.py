@@ -178,7 +178,7 @@ class FastRcnn(Network):
         sizes = torch.tensor([len(r) for r in regions], device=pooled.device)
         whole = embedding.context.repeat_interleave(sizes, dim=0)
         place = _place(torch.cat(list(regions)), self.spec.image_size).to(pooled.dtype)
-        chance = torch.Generator().manual_seed(self.seed)
+        chance = torch.Generator("cpu").manual_seed(self.seed)
         pooled = self._partly(pooled, (len(pooled), 1, pooled.shape[2]), chance)
         hidden = functional.relu(self.fc1(pooled.flatten(1)) + whole + self.place(place))
         hidden = self._partly(hidden, tuple(hidden.shape), chance)
@@ -191,7 +191,7 @@ class FastRcnn(Network):
         if not self.training:
             return values
         # On the processor: the same values are dropped whatever the device.
-        kept = (torch.rand(shape, generator=chance) >= _DROPPED).to(values.device)
+        kept = (torch.rand(shape, generator=chance, device="cpu") >= _DROPPED).to(values.device)
         return values * (kept / (1.0 - _DROPPED)).to(values.dtype)
 
 

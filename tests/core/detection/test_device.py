@@ -19,6 +19,8 @@ import torch
 from numpy.typing import NDArray
 from safetensors.torch import load_file
 from torch import Tensor
+from torch._subclasses.fake_tensor import FakeTensorMode
+from torch.fx.experimental.symbolic_shapes import ShapeEnv
 
 from core.detection import detector as detector_module
 from core.detection import device as device_module
@@ -30,7 +32,7 @@ from core.detection.detector import RcnnDetector, load_detector
 from core.detection.device import Device, choose_device, processor
 from core.detection.gradients import Gradients
 from core.detection.loss import batch_loss
-from core.detection.network import Embedding, Network, NetworkSpec, build_network
+from core.detection.network import ARCHITECTURES, Embedding, Network, NetworkSpec, build_network
 from core.detection.sampling import Truth
 from core.detection.train import train
 from core.errors import DeviceFailed, InputError
@@ -146,6 +148,21 @@ def test_memory_of_a_device_is_asked_for_less_and_then_the_processor_is() -> Non
     with Gradients(network, hungry, FAKE) as gradients, pytest.raises(DeviceFailed, match="out of memory"):
         gradients.compute(batch)
     assert sizes == [2, 1], "one part after the other, then single slices"
+
+
+@pytest.mark.parametrize("training", [False, True])
+@pytest.mark.parametrize("architecture", ARCHITECTURES)
+def test_all_that_is_computed_is_computed_on_the_device(architecture: str, training: bool) -> None:
+    """torch's fake tensors have a device and refuse to mix two, without there being one."""
+    regions = [torch.tensor([[4.0, 4, 40, 50], [1, 2, 30, 30]])] * 2
+    with FakeTensorMode(shape_env=ShapeEnv(), allow_non_fake_inputs=True), torch.device("cuda"):
+        spec = NetworkSpec(architecture, depth=10, width=0.25, classes=2, image_size=64, inputs=3)
+        network = build_network(spec).train(training)
+        images = torch.zeros(2, 3, 64, 64)
+        with torch.set_grad_enabled(training):
+            logits, deltas = network.judge(network.embed(images), regions)
+    assert (logits.device.type, deltas.device.type) == ("cuda", "cuda")
+    assert logits.shape == (4, 3)
 
 
 # -- training ----------------------------------------------------------------------------------------
