@@ -11,8 +11,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from PySide6.QtCore import QPoint, QPointF, Qt
-from PySide6.QtGui import QWheelEvent
+from PySide6.QtCore import QPoint, Qt
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication
 
@@ -79,13 +78,6 @@ def _snap(app: App, lesion: Box, folder: Path) -> None:
     QTest.mouseMove(canvas, at)
     wait_until(lambda: app.desk.regions.of(ref) is not None)
     _shoot(app, folder, "snap")
-    where = QPointF(at)
-    wheel = QWheelEvent(
-        where, canvas.mapToGlobal(where), QPoint(), QPoint(0, -120), Qt.MouseButton.NoButton,
-        Qt.KeyboardModifier.NoModifier, Qt.ScrollPhase.NoScrollPhase, False,
-    )  # fmt: skip
-    QApplication.sendEvent(canvas, wheel)
-    _shoot(app, folder, "snap-second")
     QTest.mouseMove(canvas, QPoint(at.x() // 2 + 40, at.y() // 2 + 40))
     _shoot(app, folder, "snap-poor")
     QTest.keyRelease(canvas, Key.Key_S)
