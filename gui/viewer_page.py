@@ -7,7 +7,7 @@ from dataclasses import replace
 from PySide6.QtCore import Qt, QTimer, Signal
 from PySide6.QtWidgets import QVBoxLayout, QWidget
 
-from core.model import Box
+from core.model import Box, Series
 from core.settings import Settings
 from gui import actions, box_actions
 from gui.actions import Desk
@@ -22,7 +22,7 @@ from gui.start_card import StartCard
 from gui.viewer.canvas import Canvas
 from gui.viewer.measures import Line
 from gui.viewer.scene import Tool
-from gui.viewer.strip import SliceStrip
+from gui.viewer.strip import SliceMark, SliceStrip
 from gui.viewports import Viewports
 
 
@@ -57,6 +57,9 @@ class ViewerPage(QWidget):
         over.addWidget(self.start, alignment=Qt.AlignmentFlag.AlignCenter)
         self._redraw = QTimer(self, singleShot=True, interval=0)
         self._redraw.timeout.connect(self.draw)
+        # What is still so of the last drawing: scrolling builds one scene a slice, and no marks.
+        self._scene_is_new = False
+        self._marks: tuple[Series | None, tuple[SliceMark, ...]] | None = None
         self._connect_model()
         self._connect_view()
         self.draw()
@@ -64,23 +67,26 @@ class ViewerPage(QWidget):
     def _connect_model(self) -> None:
         session, display, engine = self._desk.session, self._desk.display, self._desk.engine
         for signal in (
-            session.place_changed,
             session.selection_changed,
-            session.catalog_changed,
             session.schema_changed,
             display.pixels_changed,
             display.window_changed,
-            engine.point_changed,
-            engine.answers_changed,
-            engine.model_changed,
             display.measures.changed,
             self._desk.check.changed,
         ):
-            signal.connect(self._redraw.start)
+            signal.connect(self._scene_outdated)
+        for signal in (
+            session.catalog_changed,
+            engine.point_changed,
+            engine.answers_changed,
+            engine.model_changed,
+        ):
+            signal.connect(self._all_outdated)
+        session.annotations_changed.connect(lambda _keys: self._all_outdated())
+        engine.results_changed.connect(lambda _key: self._all_outdated())
         # At once: a gesture that ends before the next event must not act on the slice before.
         session.place_changed.connect(self._show_slice)
-        session.annotations_changed.connect(lambda _keys: self._redraw.start())
-        engine.results_changed.connect(lambda _key: self._redraw.start())
+        session.place_changed.connect(self._redraw.start)
 
     def _connect_view(self) -> None:
         session, canvas = self._desk.session, self.canvas
@@ -95,13 +101,26 @@ class ViewerPage(QWidget):
         canvas.pointed.connect(self.pointed)
         self.strip.picked.connect(self._picked)
 
+    def _scene_outdated(self) -> None:
+        self._scene_is_new = False
+        self._redraw.start()
+
+    def _all_outdated(self) -> None:
+        self._marks = None
+        self._scene_outdated()
+
     def draw(self) -> None:
         """Hand the scene and the marks to the views; they repaint what differs."""
-        self._show_slice()
-        place = self._desk.session.place
-        self.strip.set_marks(strip_marks(self._desk), place.index if place else 0)
+        self._redraw.stop()
+        if not self._scene_is_new:
+            self._show_slice()
+        series, place = self._desk.session.current_series, self._desk.session.place
+        if self._marks is None or self._marks[0] is not series:
+            self._marks = (series, strip_marks(self._desk))
+        self.strip.set_marks(self._marks[1], place.index if place else 0)
 
     def _show_slice(self) -> None:
+        self._scene_is_new = True
         self.canvas.set_scene(self.viewports.decorated(build_scene(self._desk)))
         self.start.setVisible(self._desk.session.current_slice is None)
 

@@ -51,8 +51,8 @@ class FindingsPanel(QWidget):
         session, engine = desk.session, desk.engine
         session.schema_changed.connect(self._show_classes)
         session.selection_changed.connect(self._follow)
+        session.place_changed.connect(self._moved)
         for signal in (
-            session.place_changed,
             session.catalog_changed,
             session.schema_changed,
             engine.point_changed,
@@ -111,6 +111,12 @@ class FindingsPanel(QWidget):
         button = self._class_group.button(label_id)
         if button is not None:
             button.setChecked(True)
+
+    def _moved(self) -> None:
+        """Another series has other rows; another slice of the series has the same."""
+        series = self._desk.session.current_series
+        if series is None or series.uid != self._shown_uid:
+            self._soon.start()
 
     def refresh(self) -> None:
         """Ask what belongs together, and draw what is known of it."""
