@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-from benchmarks import detection, first_model, imaging, liveness, proposals, window
+from benchmarks import detection, first_model, hover, imaging, liveness, proposals, window
 
 
 def main() -> int:
@@ -15,6 +15,7 @@ def main() -> int:
     """
     liveness.main()
     window.main()
+    hover.main()
     first_model.main()
     imaging.main([])
     proposals.main([])
