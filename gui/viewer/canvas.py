@@ -26,6 +26,7 @@ from PySide6.QtWidgets import QSizePolicy, QWidget
 
 from core.model import Window
 from gui.viewer.box_layer import BoxLayer
+from gui.viewer.chip_layer import ChipLayer
 from gui.viewer.gestures import (
     BoxDrag,
     DrawBox,
@@ -114,6 +115,7 @@ class Canvas(ViewWidget):
         self._slice_image = SliceImage()
         self._proposal_layer = ProposalLayer()
         self._box_layer = BoxLayer()
+        self._chip_layer = ChipLayer()
         self.setMouseTracking(True)
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
@@ -506,7 +508,7 @@ class Canvas(ViewWidget):
 
     def _paint_context(self) -> PaintContext:
         preview, scene = self._mouse.preview, self._scene
-        boxes = () if self._boxes_hidden else self._layered
+        boxes = standing = () if self._boxes_hidden else self._layered
         if preview.box is not None and preview.box_id is not None:
             boxes = tuple(replace(b, box=preview.box) if b.id == preview.box_id else b for b in boxes)
         window = preview.window or scene.window
@@ -528,8 +530,11 @@ class Canvas(ViewWidget):
             slice_image=self._slice_image,
             proposal_layer=self._proposal_layer,
             box_layer=self._box_layer,
+            chip_layer=self._chip_layer,
             overlays=lay_out(scene, transform, size, QFontMetricsF(font), self._corner_mode),
             boxes=boxes,
+            standing=standing,
+            in_hand=preview.box_id,
             hovered=self._hovered,
             preview=preview.box if preview.box_id is None else None,
             measured=preview.box,

@@ -38,6 +38,8 @@ def hint_pen(role: HintRole) -> QPen:
 def paint_hints(painter: QPainter, context: PaintContext) -> None:
     """The boxes, lines from the proposal to where regression moved it, the spot, the words."""
     hints = context.hints
+    if not hints.boxes and hints.spot is None:
+        return
     rects = [context.transform.rect(hint.box) for hint in hints.boxes]
     painter.setBrush(Qt.BrushStyle.NoBrush)
     for hint, rect in zip(hints.boxes, rects, strict=True):

@@ -10,6 +10,7 @@ from PySide6.QtGui import QColor, QFont, QImage
 
 from core.model import Box
 from gui.viewer.box_layer import BoxLayer
+from gui.viewer.chip_layer import ChipLayer
 from gui.viewer.hints import Hints
 from gui.viewer.measures import Measure
 from gui.viewer.overlays import Overlays
@@ -33,8 +34,11 @@ class PaintContext:
         slice_image: Its cache, for reduced copies.
         proposal_layer: The cache of the proposals' hairlines.
         box_layer: The cache of the outlines of very many boxes.
+        chip_layer: The cache of the labels.
         overlays: Placed text.
         boxes: Boxes to draw, in layer order; empty while hidden.
+        standing: The same, the one in hand where it stands in the scene.
+        in_hand: Id of the box that is being moved or resized, or None.
         hovered: Id of the box under the pointer, or None.
         preview: A box being drawn, or None.
         measured: A box whose size is shown (being drawn or reshaped), or None.
@@ -54,8 +58,11 @@ class PaintContext:
     slice_image: SliceImage
     proposal_layer: ProposalLayer
     box_layer: BoxLayer
+    chip_layer: ChipLayer
     overlays: Overlays
     boxes: tuple[BoxItem, ...]
+    standing: tuple[BoxItem, ...]
+    in_hand: str | None
     hovered: str | None
     preview: Box | None
     measured: Box | None

@@ -1,10 +1,20 @@
 from __future__ import annotations
 
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 from PySide6.QtCore import QRectF, QSizeF
+from PySide6.QtTest import QTest
+from pytestqt.qtbot import QtBot
 
+from gui.viewer import labels
 from gui.viewer.chips import GAP, as_array, place_chip
+from gui.viewer.scene import BoxItem, BoxKind
+from tests.gui.viewer.scenes import LEFT, NO_KEY, at, item, picture, press_and_move, scene, show
 
 AREA = QRectF(2, 2, 396, 296)
 CHIP = QSizeF(80, 16)
@@ -69,3 +79,50 @@ def test_off_its_own_lesion_wherever_there_is_room(x: float, y: float, w: float,
     chip = place(box)
     overlap = chip.intersected(box)
     assert overlap.width() * overlap.height() < 1e-6
+
+
+def crowd(count: int) -> list[BoxItem]:
+    """Boxes with labels in rows of ten, and one apart from them with the id "mine"."""
+    rows = [
+        item((8 * (i % 10), 4 * (i // 10), 8 * (i % 10) + 5, 4 * (i // 10) + 3), id=f"b{i}", text="x")
+        for i in range(count)
+    ]
+    return [*rows, item((40, 50, 60, 70), id="mine", text="mine")]
+
+
+@pytest.mark.parametrize("selected", ["mine", None])
+@pytest.mark.parametrize("count", [5, 90])
+def test_dragging_one_box_places_its_label_alone(
+    qtbot: QtBot, monkeypatch: pytest.MonkeyPatch, selected: str | None, count: int
+) -> None:
+    canvas = show(qtbot, scene(crowd(count), selected=selected))
+    press_and_move(canvas, at(canvas, 40, 60), at(canvas, 42, 62))
+    canvas.repaint()
+    placed: list[QRectF] = []
+
+    def counted(size: QSizeF, box: QRectF, *rest: Any, **more: Any) -> QRectF | None:
+        placed.append(box)
+        return place_chip(size, box, *rest, **more)
+
+    monkeypatch.setattr(labels, "place_chip", counted)
+    for step in range(3):
+        QTest.mouseMove(canvas, at(canvas, 44 + step, 64))
+        canvas.repaint()
+    mine = canvas.widget_point(55.0, 60.0)
+    assert len(placed) >= 6  # the size of the box in hand, and its label
+    assert all(box.contains(mine) for box in placed)
+    QTest.mouseRelease(canvas, LEFT, NO_KEY, at(canvas, 46, 64))
+
+
+def test_the_label_of_a_box_under_the_pointer_is_there_however_many_there_are(qtbot: QtBot) -> None:
+    rows = crowd(90)
+    last = replace(
+        rows[-1], kind=BoxKind.REJECTED, editable=False
+    )  # behind all others: no room for its label
+    canvas = show(qtbot, scene([*rows[:-1], last]))
+    before = picture(canvas)
+    QTest.mouseMove(canvas, at(canvas, 40, 60))
+    after = picture(canvas)
+    changed = np.argwhere((before != after).any(axis=2))
+    top = canvas.widget_point(40, 50).y()
+    assert changed[:, 0].min() < top - 10  # a label above the box, not only a brighter outline
