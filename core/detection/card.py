@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import struct
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,7 @@ from core.evaluation.expected import expected_at
 METADATA_KEY = "overread_card"
 _FORMAT = 2
 _LONGEST_HEADER = 64 << 20
+_CHUNK = 1 << 20
 _FIRST_OVERLAP = 0.4
 
 
@@ -147,10 +148,10 @@ def verify_model(path: Path) -> ModelCard:
     try:
         with path.open("rb") as stream:
             stream.seek(start)
-            data = stream.read()
+            digest = digest_of(card, header, iter(lambda: stream.read(_CHUNK), b""))
     except OSError as error:
         raise ModelDamaged(f"{path}: cannot be read ({error.strerror}).") from error
-    if card.digest != digest_of(card, header, data):
+    if card.digest != digest:
         raise ModelDamaged(
             f"{path}: the weights or the card were altered after training (digest differs; {size} bytes). "
             "Copy the file again, or choose another model with `overread models list`."
@@ -168,15 +169,16 @@ def seal(card: ModelCard, blob: bytes) -> ModelCard:
     """The card with the digest over itself and the weights of a safetensors blob."""
     length = struct.unpack("<Q", blob[:8])[0]
     header = json.loads(blob[8 : 8 + length])
-    return replace(card, digest=digest_of(card, header, blob[8 + length :]))
+    return replace(card, digest=digest_of(card, header, [blob[8 + length :]]))
 
 
-def digest_of(card: ModelCard, header: Mapping[str, Any], data: bytes) -> str:
+def digest_of(card: ModelCard, header: Mapping[str, Any], data: Iterable[bytes]) -> str:
     """Digest over the card (its own digest left out), the table of tensors and their bytes."""
     table = {name: entry for name, entry in header.items() if name != "__metadata__"}
     result = hashlib.sha256(replace(card, digest="").to_json().encode())
     result.update(json.dumps(table, sort_keys=True).encode())
-    result.update(data)
+    for part in data:
+        result.update(part)
     return result.hexdigest()
 
 
