@@ -29,8 +29,10 @@ from PySide6.QtGui import QWheelEvent
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QWidget
 
+from benchmarks.liveness import Pulse
 from benchmarks.real_data import machine
-from benchmarks.screenshots_wait import wait_until
+from benchmarks.screenshots_wait import settle, wait_until
+from benchmarks.training_child import training
 from core.edits import add
 from core.model import HUMAN, Annotation, Box, Catalog, Series, SliceRef, new_id
 from gui.app import App, build
@@ -48,6 +50,8 @@ LIMITS = {
     "worklist_10000_open": 1000.0,
     "worklist_10000_keystroke": 100.0,
     "memory_1000_slices_mib": 1.2 * 1024,
+    "stall_p99": 16.0,
+    "stall_max": 100.0,
 }
 """What was promised: p95 in ms where many were taken, the greatest where few were; MiB of memory."""
 
@@ -66,9 +70,10 @@ class Sizes:
     boxes: int = 500
     series: int = 10_000
     starts: int = 5
+    stall_s: float = 60.0
 
 
-QUICK = Sizes(slices=24, more_slices=16, steps=15, uncached=4, boxes=60, series=300, starts=1)
+QUICK = Sizes(slices=24, more_slices=16, steps=15, uncached=4, boxes=60, series=300, starts=1, stall_s=4)
 
 
 class Painted(QObject):
@@ -322,6 +327,35 @@ def starts(folder: Path, count: int) -> list[float]:
     return taken[1:]
 
 
+def stalls(app: App, series: Series, folder: Path, seconds: float) -> list[float]:
+    """How late the main thread is while it scrolls ten slices a second, detects ahead, and a child trains."""
+    show(app, series, 0)
+    pulse, begun, direction = Pulse(), time.perf_counter(), 1
+    with training(folder, 4 + seconds / 30):
+        app.desk.engine.set_ahead(True)
+        pulse.start()
+        while time.perf_counter() - begun < seconds:
+            place = app.desk.session.place
+            assert place is not None
+            if not 0 <= place.index + direction < len(series.slices):
+                direction = -direction
+            wheel(app, direction)
+            settle(100)
+        pulse.stop()
+        app.desk.engine.set_ahead(False)
+        app.desk.engine.stop()
+    return pulse.late_ms
+
+
+def stall_rows(late: Sequence[float]) -> dict[str, dict[str, float | int | bool]]:
+    """99th percentile and greatest lateness, each against its limit."""
+    rows = {"stall_p99": float(np.percentile(late, 99)), "stall_max": max(late)}
+    return {
+        name: {"n": len(late), "ms": round(ms, 1), "limit_ms": LIMITS[name], "holds": ms <= LIMITS[name]}
+        for name, ms in rows.items()
+    }
+
+
 def resident_mib() -> float:
     """Memory of this process that is in RAM (Linux)."""
     for line in Path("/proc/self/status").read_text(encoding="utf-8").splitlines():
@@ -362,8 +396,10 @@ def measure(app: App, folder: Path, sizes: Sizes) -> dict[str, dict[str, float |
     wait_until(lambda: app.desk.engine.ready)
     load_all(app, second)
     memory = resident_mib()
+    late = stalls(app, second, folder, sizes.stall_s)
     taken["worklist_10000_open"], taken["worklist_10000_keystroke"] = worklist(app, sizes.series)
     result = {name: figures(name, values) for name, values in taken.items()}
+    result |= stall_rows(late)
     limit = LIMITS["memory_1000_slices_mib"]
     result["memory_1000_slices_mib"] = {"mib": round(memory), "limit_mib": limit, "holds": memory <= limit}
     return result
