@@ -131,11 +131,14 @@ class HistoryPanel(QWidget):
                 lines.append(
                     f"Corrected; IoU with the prediction {iou(origin.predicted, annotation.box):.2f}"
                 )
+        elif origin.kind is OriginKind.PROPOSAL and origin.proposal is not None:
+            lines.append(f"Made of a proposal; IoU with it {iou(origin.proposal, annotation.box):.2f}")
         elif origin.kind is OriginKind.IMPORTED:
             lines.append(f"Imported from {origin.source}")
         else:
-            unchecked = "" if annotation.checked else ", computed and not checked yet (Enter keeps it)"
-            lines.append(f"Origin: {origin.kind.value}{unchecked}")
+            lines.append(f"Origin: {origin.kind.value}")
+        if not annotation.checked:
+            lines.append("Computed and not checked yet (Enter keeps it)")
         if said := remarks(annotation, schema):
             lines.append(said[0].upper() + said[1:])
         x1, y1, x2, y2 = annotation.box.as_tuple()

@@ -8,11 +8,12 @@ import pytest
 from PySide6.QtCore import QPoint, QPointF, Qt
 from PySide6.QtGui import QWheelEvent
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QApplication
+from PySide6.QtWidgets import QApplication, QTabWidget
 
 from core.boxes import iou
 from core.imaging.phantom import Phantom
 from core.model import Box, OriginKind
+from gui.panels.history import HistoryPanel
 from gui.viewer.scene import BoxKind, Tool
 from gui.viewer.snapping import SnapShown
 from tests.gui.conftest import MakeApp
@@ -105,6 +106,12 @@ def test_held_s_shows_the_region_and_a_click_makes_it_a_box(hands: Hands, lesion
     assert hands.session.selected == made.id
     hands.shows(BoxKind.ACCEPTED, 1)
     assert [e.action for e in hands.app.workspace.history()] == ["create"]
+    panel = hands.window.findChild(HistoryPanel)
+    assert panel is not None
+    tabs = hands.window.findChild(QTabWidget)
+    assert tabs is not None
+    tabs.setCurrentWidget(panel)  # out of sight it asks for nothing
+    hands.until(lambda: "Made of a proposal; IoU with it 1.00" in panel.provenance.text())
     hands.press(Key.Key_Z, CTRL)
     hands.shows(BoxKind.ACCEPTED, 0)
     assert hands.session.record.annotations == ()
