@@ -19,7 +19,6 @@ from PySide6.QtWidgets import QApplication
 
 from core.detection.registry import ModelRegistry
 from core.errors import InputError, OverreadError
-from core.imaging.phantom_demo import make_demo
 from core.imaging.pixels import PixelCache
 from core.jobs import CancelToken, Progress
 from core.proposals.registry import warm_up
@@ -75,6 +74,8 @@ class App:
         folder = home() / "demo"
 
         def job(progress: Progress, cancel: CancelToken) -> Path:
+            from core.imaging.phantom_demo import make_demo  # noqa: PLC0415 - 0.1 s of every start
+
             return make_demo(folder)
 
         def made(outcome: JobOutcome[Path]) -> None:

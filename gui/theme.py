@@ -163,14 +163,16 @@ def icon(name: str, color: str | None = None) -> QIcon:
     theme = current_theme()
     svg = _resource(f"icons/{name}.svg")
     made = QIcon()
-    for mode, tint in (
-        (QIcon.Mode.Normal, color or theme.text),
-        (QIcon.Mode.Active, color or theme.text),
-        (QIcon.Mode.Selected, color or theme.selection_text),
-        (QIcon.Mode.Disabled, theme.disabled),
+    for modes, tint in (
+        ((QIcon.Mode.Normal, QIcon.Mode.Active), color or theme.text),
+        ((QIcon.Mode.Selected,), color or theme.selection_text),
+        ((QIcon.Mode.Disabled,), theme.disabled),
     ):
+        renderer = QSvgRenderer(QByteArray(svg.replace("currentColor", tint).encode()))
         for ratio in _ICON_RATIOS:
-            made.addPixmap(_render(svg, tint, ratio), mode)
+            pixmap = _render(renderer, ratio)
+            for mode in modes:
+                made.addPixmap(pixmap, mode)
     return made
 
 
@@ -180,8 +182,7 @@ def icon_names() -> tuple[str, ...]:
     return tuple(sorted(f.name.removesuffix(".svg") for f in folder.iterdir() if f.name.endswith(".svg")))
 
 
-def _render(svg: str, color: str, ratio: float) -> QPixmap:
-    renderer = QSvgRenderer(QByteArray(svg.replace("currentColor", color).encode()))
+def _render(renderer: QSvgRenderer, ratio: float) -> QPixmap:
     side = round(ICON_GRID * ratio)
     pixmap = QPixmap(side, side)
     pixmap.fill(Qt.GlobalColor.transparent)
