@@ -72,10 +72,12 @@ def measure(app: App) -> dict[str, object]:
     for index, ref in list(enumerate(series.slices))[::step][:SLICES]:
         session.go_to(series.uid, index)
         wait_until(lambda: app.desk.display.pixels is not None)
-        settle(150)  # slices ahead are read
+        settle(50)  # slices ahead are read
         spots = rng.uniform(*MIDDLE, (POINTS + 1, 2)) * (ref.columns, ref.rows)
         points = [canvas.widget_point(*spot) for spot in spots.tolist()]
-        first.append(first_answer_ms(app, points[0]))
+        ready, answered = app.desk.regions.has(ref), first_answer_ms(app, points[0])
+        if not ready:  # a slice that rests is made ready by itself
+            first.append(answered)
         for at in points[1:]:
             start, busy = time.perf_counter(), time.thread_time()
             move(app, at)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from PySide6.QtCore import QObject, QPointF
+from PySide6.QtCore import QObject, QPointF, QTimer
 
 from core.boxes import iou
 from core.model import Box, Origin, OriginKind, Proposals, SliceRef
@@ -22,6 +22,9 @@ SAME_BOX = 0.9
 STEADY = 8.0
 """Screen pixels that the pointer may move without the choice among the candidates being lost."""
 
+REST_MS = 200
+"""A slice in view for so long is made ready, once the reader is known to snap: the next answer is at hand."""
+
 Point = tuple[float, float]
 DRAWING = "a drag, or B, draws"
 
@@ -37,6 +40,9 @@ class Snapper(QObject):
         self._candidates: tuple[SnapCandidate, ...] = ()
         self._chosen = 0
         self._chosen_at: QPointF | None = None
+        self._snaps = False
+        self._rest = QTimer(self, singleShot=True, interval=REST_MS)
+        self._rest.timeout.connect(self._make_ready)
         canvas.pointed.connect(self._pointed)
         canvas.tool_changed.connect(self._tool_changed)
         canvas.snap_cycled.connect(self.cycle)
@@ -68,7 +74,13 @@ class Snapper(QObject):
             self._chosen_at = self._canvas.widget_point(*self._point)
             self._show()
 
+    def _make_ready(self) -> None:
+        ref = self._desk.session.current_slice
+        if ref is not None:
+            self._desk.regions.of(ref)
+
     def _tool_changed(self) -> None:
+        self._snaps = self._snaps or self.active
         if self.active and self._point is None:
             # From the keyboard alone: what is in the middle of the view.
             middle = QPointF(self._canvas.width() / 2, self._canvas.height() / 2)
@@ -82,6 +94,8 @@ class Snapper(QObject):
 
     def _moved(self) -> None:
         self._canvas.set_snap(None)
+        if self._snaps:
+            self._rest.start()
         self._look()
 
     def _arrived(self, slice_key: str) -> None:

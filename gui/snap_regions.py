@@ -46,6 +46,10 @@ class SliceRegions(QObject):
             self._find(ref)
         return found
 
+    def has(self, ref: SliceRef) -> bool:
+        """Whether the proposals of a slice are there."""
+        return ref.key in self._kept
+
     def failure(self, ref: SliceRef) -> str:
         """Why there are none, or ""."""
         return self._failed.get(ref.key, "")

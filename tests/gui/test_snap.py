@@ -271,6 +271,21 @@ def test_snapping_needs_no_model_and_waits_for_none(hands: Hands, lesion: Box) -
     fake.gate.set()
 
 
+def test_a_slice_that_rests_is_made_ready_once_the_reader_snaps(hands: Hands, lesion: Box) -> None:
+    hold(hands)
+    hold(hands, False)
+    hands.go(hands.at + 1)
+    regions, ref = hands.app.desk.regions, hands.session.current_slice
+    assert ref is not None
+    hands.until(lambda: regions.has(ref))
+    hold(hands)
+    point(hands, *middle(lesion))
+    snap = hands.canvas.snap()  # without waiting
+    assert snap is not None
+    assert snap.count > 0
+    hold(hands, False)
+
+
 def test_without_a_mouse_it_looks_in_the_middle_of_the_view(hands: Hands, lesion: Box) -> None:
     hands.canvas.zoom_by(4.0, hands.canvas.widget_point(*middle(lesion)))
     off = hands.canvas.widget_point(*middle(lesion)) - QPointF(
