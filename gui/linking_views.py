@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from PySide6.QtCore import QPointF, QSizeF
 
 from core.imaging.geometry import normal, position_along_normal
-from core.imaging.space import map_point, same_space
+from core.imaging.space import line_on, map_point, same_space
 from core.imaging.stacks import along_normal
 from core.model import Series, SliceRef
 from gui.viewer.transform import ViewTransform, fitted, pixel_aspect
@@ -68,6 +69,46 @@ def slice_by_offset(source: Spot, target: Series, distance: float) -> int:
         return min(max(source.index + round(distance), 0), len(target.slices) - 1)
     wanted = _along(source.ref) + distance
     return min(range(len(target.slices)), key=lambda i: abs(float(along[i]) - wanted))
+
+
+def beginning(here: Spot, target: Series) -> int:
+    """Where a series hung beside a slice begins: through its middle, else as far through the stack."""
+    found = slice_at(here, middle(here.ref), target)
+    if found is not None:
+        return found
+    return round(here.index * (len(target.slices) - 1) / max(len(here.series.slices) - 1, 1))
+
+
+def following(here: Spot, there: Spot, distance: float) -> int:
+    """The slice that a viewport goes to when it follows another.
+
+    Args:
+        here: What is followed.
+        there: What the follower shows.
+        distance: As of `offset` when they were linked; where they share no space.
+    """
+    if not one_space(here.series, there.series):
+        return slice_by_offset(here, there.series, distance)
+    if not parallel(here.ref, there.ref):
+        return there.index  # another plane: its reference line moves, not the slice
+    found = slice_at(here, middle(here.ref), there.series)
+    return there.index if found is None else found
+
+
+def cross_on(source: Spot, point: Point, target: Spot) -> Point | None:
+    """Where a point of one slice lies on another; None outside it, or where it is the same slice."""
+    if source.ref.key == target.ref.key:
+        return None
+    found = map_point(source.ref, *point, [target.ref])
+    if found is None or not (0 <= found.x < target.ref.columns and 0 <= found.y < target.ref.rows):
+        return None
+    return (found.x, found.y)
+
+
+def lines_on(target: Spot, others: Iterable[Spot]) -> tuple[Line, ...]:
+    """Where other slices cut one: those in other planes."""
+    found = (line_on(o.ref, target.ref) for o in others if not parallel(o.ref, target.ref))
+    return tuple(line for line in found if line is not None)
 
 
 def _by_mm(source: Spot, target: Series) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable
 from dataclasses import replace
 from functools import partial
 
@@ -10,8 +10,6 @@ from PySide6.QtCore import QRect, QSizeF, Qt, QTimer, Signal
 from PySide6.QtGui import QPainter, QPaintEvent, QResizeEvent
 from PySide6.QtWidgets import QGridLayout, QWidget
 
-from core.imaging.space import line_on, map_point
-from core.model import Series
 from core.settings import Settings
 from gui.actions import Desk
 from gui.hanging import LAYOUTS, Hangings, Rule, beside, hung
@@ -20,6 +18,10 @@ from gui.linking_views import (
     Point,
     Seen,
     Spot,
+    beginning,
+    cross_on,
+    following,
+    lines_on,
     linked_view,
     middle,
     offset,
@@ -149,7 +151,7 @@ class Viewports(QWidget):
         here = self.here
         if here is None or not self.panes:
             return scene
-        return replace(scene, cross=self._cross, references=tuple(self._lines_on(here, None)))
+        return replace(scene, cross=self._cross, references=self._lines_on(here, None))
 
     def set_corner_mode(self, mode: CornerMode) -> None:
         """Show so much corner text in every viewport, those to come included."""
@@ -215,15 +217,9 @@ class Viewports(QWidget):
             if series is None:
                 pane.show(None)
             elif pane.spot is None or pane.spot.series.uid != series.uid:
-                pane.show(Spot(series, self._beginning(here, series)))
+                pane.show(Spot(series, beginning(here, series)))
         self._take_offsets()
         self._follow()
-
-    def _beginning(self, here: Spot, series: Series) -> int:
-        found = slice_at(here, middle(here.ref), series)
-        if found is not None:
-            return found
-        return round(here.index * (len(series.slices) - 1) / max(len(here.series.slices) - 1, 1))
 
     def _remember(self) -> None:
         here = self.here
@@ -287,20 +283,12 @@ class Viewports(QWidget):
         if here is None or not self.linked:
             return
         for pane in self.panes:
-            index = self._index_for(here, pane)
-            if pane is not source and pane.spot is not None and index != pane.spot.index:
+            if pane is source or pane.spot is None:
+                continue
+            index = following(here, pane.spot, self._offsets.get(pane, 0.0))
+            if index != pane.spot.index:
                 pane.show(Spot(pane.spot.series, index))
         self._mark_panes()
-
-    def _index_for(self, here: Spot, pane: Pane) -> int:
-        if pane.spot is None:
-            return -1
-        if not one_space(here.series, pane.spot.series):
-            return slice_by_offset(here, pane.spot.series, self._offsets.get(pane, 0.0))
-        if not parallel(here.ref, pane.spot.ref):
-            return pane.spot.index  # another plane: its reference line moves, not the slice
-        found = slice_at(here, middle(here.ref), pane.spot.series)
-        return pane.spot.index if found is None else found
 
     def _take_offsets(self) -> None:
         """Stacks without a common space are linked as they stand now."""
@@ -335,27 +323,17 @@ class Viewports(QWidget):
 
     # -- zoom ----------------------------------------------------------------------------------------
 
-    def _seen(self, canvas: Canvas, spot: Spot) -> Seen:
-        return Seen(spot, canvas.view(), QSizeF(canvas.size()))
-
     def _link_views(self) -> None:
         here = self.here
-        if here is None or not self.linked or self.canvas.scene().shape is None:
-            return
-        ours = self._seen(self.canvas, here)
-        for pane in self.panes:
-            if pane.spot is not None and pane.canvas.scene().shape is not None:
-                pane.canvas.set_view(linked_view(ours, self._seen(pane.canvas, pane.spot)))
+        if here is not None and self.linked:
+            _zoom_like(self.canvas, here, self.panes)
 
     def _zoomed(self, pane: Pane) -> None:
         here = self.here
         if here is None or pane.spot is None or not self.linked or self.canvas.scene().shape is None:
             return
-        self.canvas.set_view(linked_view(self._seen(pane.canvas, pane.spot), self._seen(self.canvas, here)))
-        ours = self._seen(self.canvas, here)
-        for other in self.panes:
-            if other is not pane and other.spot is not None and other.canvas.scene().shape is not None:
-                other.canvas.set_view(linked_view(ours, self._seen(other.canvas, other.spot)))
+        self.canvas.set_view(linked_view(_seen(pane.canvas, pane.spot), _seen(self.canvas, here)))
+        _zoom_like(self.canvas, here, [other for other in self.panes if other is not pane])
 
     # -- cursor --------------------------------------------------------------------------------------
 
@@ -399,7 +377,7 @@ class Viewports(QWidget):
         """Draw the linked cursor and the reference lines anew."""
         for pane in self.panes:
             if pane.spot is not None:
-                pane.mark(self._cross_on(pane.spot), tuple(self._lines_on(pane.spot, pane)))
+                pane.mark(self._cross_on(pane.spot), self._lines_on(pane.spot, pane))
         here = self.here
         cross = self._cross_on(here) if here is not None else None
         if self.panes and here is not None and self.canvas.scene().identity == here.ref.key:
@@ -409,23 +387,13 @@ class Viewports(QWidget):
     def _cross_on(self, spot: Spot) -> Point | None:
         if self._pointed_at is None or not self.linked:
             return None
-        source, point = self._pointed_at
-        if source.ref.key == spot.ref.key:
-            return None
-        found = map_point(source.ref, *point, [spot.ref])
-        if found is None or not (0 <= found.x < spot.ref.columns and 0 <= found.y < spot.ref.rows):
-            return None
-        return (found.x, found.y)
+        return cross_on(*self._pointed_at, spot)
 
-    def _lines_on(self, spot: Spot, pane: Pane | None) -> Iterator[Line]:
-        others: list[Spot | None] = [p.spot for p in self.panes if p is not pane]
+    def _lines_on(self, spot: Spot, pane: Pane | None) -> tuple[Line, ...]:
+        others = [p.spot for p in self.panes if p is not pane]
         if pane is not None:
             others.append(self.here)
-        for other in others:
-            if other is not None and not parallel(other.ref, spot.ref):
-                line = line_on(other.ref, spot.ref)
-                if line is not None:
-                    yield line
+        return lines_on(spot, (o for o in others if o is not None))
 
     # -- painting ------------------------------------------------------------------------------------
 
@@ -448,3 +416,16 @@ class Viewports(QWidget):
             painter.setBrush(theme.color("accent"))
             painter.drawRect(QRect(self.canvas.geometry()).adjusted(-2, -2, 2, 2))
         painter.end()
+
+
+def _seen(canvas: Canvas, spot: Spot) -> Seen:
+    return Seen(spot, canvas.view(), QSizeF(canvas.size()))
+
+
+def _zoom_like(canvas: Canvas, spot: Spot, panes: Iterable[Pane]) -> None:
+    """Let panes show what a canvas shows; where either has no pixels yet there is nothing to go by."""
+    if canvas.scene().shape is None:
+        return
+    for pane in panes:
+        if pane.spot is not None and pane.canvas.scene().shape is not None:
+            pane.canvas.set_view(linked_view(_seen(canvas, spot), _seen(pane.canvas, pane.spot)))
