@@ -92,12 +92,11 @@ def main() -> None:
         times = sorted(frames(app))
         for name, rows in (("jump to predictions", waits), ("slider to paint", times)):
             if rows:
-                p95 = rows[min(len(rows) - 1, int(0.95 * len(rows)))]
-                print(
-                    f"{name}: median {statistics.median(rows) * 1e3:.0f} ms, p95 {p95 * 1e3:.0f} ms, n {len(rows)}"
-                )
+                p95, middle = rows[min(len(rows) - 1, int(0.95 * len(rows)))], statistics.median(rows)
+                print(f"{name}: median {middle * 1e3:.0f} ms, p95 {p95 * 1e3:.0f} ms, n {len(rows)}")
         if options.picture:
             panel = app.window.findChild(OperatingPointPanel)
+            assert panel is not None
             tabs = next(t for t in app.window.findChildren(QTabWidget) if t.isAncestorOf(panel))
             tabs.setCurrentWidget(panel)
             app.desk.engine.set_point(min_score=0.3)

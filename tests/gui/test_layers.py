@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from PySide6.QtCore import Qt
 from PySide6.QtTest import QTest
+from PySide6.QtWidgets import QTabWidget
 from pytestqt.qtbot import QtBot
 
 from core.detection.registry import ModelEntry
@@ -127,9 +128,8 @@ def test_two_models_are_compared_on_the_slice_in_view(read: Hands) -> None:
     assert fake.asked == [read.keys[0]]
     assert shown(read) == [BEST, SECOND]
     item = comparing.rows.item(0)
-    read.window.findChild(OperatingPointPanel)
-    tabs = panel(read).parentWidget().parentWidget()
-    tabs.setCurrentWidget(panel(read))  # type: ignore[attr-defined]
+    tabs = next(t for t in read.window.findChildren(QTabWidget) if t.isAncestorOf(panel(read)))
+    tabs.setCurrentWidget(panel(read))
     read.qtbot.wait(20)
     at = comparing.rows.visualItemRect(item).center()
     QTest.mouseClick(comparing.rows.viewport(), Qt.MouseButton.LeftButton, pos=at)

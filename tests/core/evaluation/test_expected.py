@@ -25,7 +25,7 @@ def test_a_table_by_hand() -> None:
         assert at is not None
         assert (at.sensitivity, at.false_positives) == (sensitivity, alarms)
         assert at.sensitivity_ci95.low <= at.sensitivity <= at.sensitivity_ci95.high
-    assert (at.slices, at.boxes) == (2, 2)
+        assert (at.slices, at.boxes) == (2, 2)
 
 
 def test_a_class_that_is_wrong_is_no_miss() -> None:
