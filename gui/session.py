@@ -255,6 +255,10 @@ class Session(QObject):
         """Id of the selected box: an annotation's id, "d<row>" of a prediction, a rejection's id, or ""."""
         return self._selected
 
+    def stay(self) -> None:
+        """The reader has laid hands on the slice in view: files still being opened no longer move it away."""
+        self._pinned = True
+
     def select(self, box_id: str) -> None:
         """Select a box on the slice in view; "" for none."""
         if box_id != self._selected:

@@ -90,6 +90,7 @@ class ViewerPage(QWidget):
 
     def _connect_view(self) -> None:
         session, canvas = self._desk.session, self.canvas
+        canvas.grasped.connect(session.stay)
         canvas.box_drawn.connect(self._drawn)
         canvas.box_reshaped.connect(self._reshaped)
         canvas.box_copied.connect(self._copied)

@@ -63,6 +63,7 @@ class Canvas(ViewWidget):
     """Shows one slice with its boxes and text.
 
     Signals:
+        grasped(): The reader has begun a gesture on the slice.
         box_drawn(Box): A new box, in image pixels, inside the slice.
         box_reshaped(id, Box): A box was moved or resized; once per gesture, at its end.
         box_copied(id, Box): A copy of a box was put elsewhere on the slice.
@@ -81,6 +82,7 @@ class Canvas(ViewWidget):
             None where none was shown.
     """
 
+    grasped = Signal()
     box_drawn = Signal(object)
     box_reshaped = Signal(str, object)
     box_copied = Signal(str, object)
@@ -220,6 +222,7 @@ class Canvas(ViewWidget):
         gesture = self._gesture_for(event.button(), event.position(), event.modifiers())
         if gesture is not None:
             self._mouse.begin(gesture, event.button(), event.position())
+            self.grasped.emit()
 
     def mouseMoveEvent(self, event: QMouseEvent) -> None:
         """Go on with the gesture, or show what is under the pointer."""
