@@ -16,6 +16,7 @@ from gui.dialogs.exchange import ExportDialog, ImportDialog
 from gui.dialogs.lists import TableDialog
 from gui.dialogs.models import ModelsDialog
 from gui.dialogs.palette import Palette
+from gui.keymap import normal
 from gui.viewer.scene import BoxKind
 from tests.gui.conftest import MakeApp
 from tests.gui.fakes import HeldCache, write_small_model
@@ -244,7 +245,7 @@ def test_the_key_sheet_lists_every_key(hands: Hands) -> None:
     sheet = hands.dialog(TableDialog)
     assert isinstance(sheet, TableDialog)
     listed_keys = {key.removesuffix(" (held)") for row in sheet.rows for key in row[0].split(" · ")}
-    assert {key for c in COMMANDS for key in c.keys} <= listed_keys
+    assert {normal(key) for c in COMMANDS for key in c.keys} <= listed_keys
     sheet.close()
 
 
