@@ -48,7 +48,7 @@ class TrainConfig:
         repeat: How often each data set is seen in an epoch, in their order; empty for once each.
         proposer: Proposal method.
         pretrained: torchvision ResNet weights (safetensors) for the trunk.
-        init_from: A model of ours to go on from: its network, its classes, smaller steps, and half of its
+        init_from: A model of ours to go on from: its network, its classes, smaller steps, and most of its
             weights stays in the new ones.
         precision: "float32", "bfloat16" for the forward pass, or "auto": bfloat16 where the processor has it.
         device: "auto" computes with a graphics processor where there is one, "cpu" with the processor.

@@ -49,10 +49,12 @@ _REPORT_STEPS = 10
 # Validation may take about this share of the time.
 _VALIDATION_SHARE = 0.1
 _LARGEST_GRADIENT = 5.0
-# A model that goes on: with smaller steps, and half of what it was stays in what it becomes, so that it keeps
-# what the new slices do not show (weights averaged as by Wortsman et al. 2022).
+# A model that goes on: with smaller steps, and most of what it was stays in what it becomes, so that it keeps
+# what the new slices do not show (weights averaged as by Wortsman et al. 2022). With a hundred boxes of btod,
+# AP50 there and on held-out blocks of cheng: .70 and .80 before; .78 and .78 with .85 kept, .84 and .76 with
+# .75, .86 and .66 with .5, .91 and .46 with nothing kept.
 _FINE_RATE = 0.3
-_KEPT = 0.5
+_KEPT = 0.8
 # A run ends early where so much of it has passed without a better check.
 _PATIENCE = 0.35
 # A short run on many held-out slices may come to its first check late: nothing has failed to improve by then.
@@ -112,7 +114,7 @@ class Trainer:
         config: Options.
         network: With its first weights.
         folder: Where checkpoints go.
-        before: Of a model that goes on: the weights of which half stays.
+        before: Of a model that goes on: the weights of which most stays.
     """
 
     def __init__(
@@ -355,7 +357,7 @@ class Trainer:
         self._checkpoint()
 
     def _becoming(self) -> Network:
-        """The averaged weights; of a model that goes on, half way to them from what it was."""
+        """The averaged weights; of a model that goes on, part of the way to them from what it was."""
         if not self._before:
             return self._average
         made = copy.deepcopy(self._average)

@@ -300,7 +300,7 @@ def test_a_model_that_goes_on_keeps_its_network_and_its_classes(trained: Trained
     assert tuned.card.network == trained.result.card.network
 
 
-def test_half_of_a_model_that_goes_on_stays(trained: Trained, tmp_path: Path) -> None:
+def test_most_of_a_model_that_goes_on_stays(trained: Trained, tmp_path: Path) -> None:
     card = trained.result.card
     network = build_network(NetworkSpec(**card.network))
     load_weights(network, trained.result.model_file, card.classes)
@@ -308,7 +308,7 @@ def test_half_of_a_model_that_goes_on_stays(trained: Trained, tmp_path: Path) ->
     becoming = Trainer(tiny(tmp_path), network, tmp_path, {k: v + 1.0 for k, v in before.items()})
     for name, value in becoming.best_weights().items():
         if name in before:
-            np.testing.assert_allclose(value.numpy(), before[name].numpy() + 0.5, atol=1e-5)
+            np.testing.assert_allclose(value.numpy(), before[name].numpy() + 0.8, atol=1e-5)
     assert "score.weight" not in lasting(network, same_classes=False), "a new class has nothing to keep"
 
 
