@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from core.model import Box
 
 Boxes = NDArray[np.float64]
+_TABLE = 1024  # boxes
 
 
 def to_array(boxes: Iterable[Box]) -> Boxes:
@@ -85,14 +86,14 @@ def nms(
     """
     order = np.argsort(-scores, kind="stable")
     suppressed_by = np.full(len(boxes), -1, dtype=np.int64)
+    # A table of all pairs is quicker than a row at a time, while it is small.
+    table = iou_matrix(boxes, boxes) > threshold if len(boxes) <= _TABLE else None
     kept: list[int] = []
     for i in order:
         if suppressed_by[i] >= 0:
             continue
+        over = table[i] if table is not None else iou_matrix(boxes[i : i + 1], boxes)[0] > threshold
+        suppressed_by[over & (suppressed_by < 0)] = i
         suppressed_by[i] = i
         kept.append(int(i))
-        open_ones = np.flatnonzero(suppressed_by < 0)
-        if len(open_ones):
-            overlap = iou_matrix(boxes[i : i + 1], boxes[open_ones])[0]
-            suppressed_by[open_ones[overlap > threshold]] = i
     return np.array(kept, dtype=np.int64), suppressed_by

@@ -244,7 +244,8 @@ def train(
         result = run(data, config, out, valid=held_out, resume=resume, progress=progress)
     figures = "  ".join(f"{k} {v:.4g}" for k, v in result.metrics.items())
     tell(f"split: {result.card.split}")
-    tell(f"computed on: {result.card.training['computed on']}")
+    if "computed on" in result.card.training:  # older cards do not say
+        tell(f"computed on: {result.card.training['computed on']}")
     tell(f"{result.model_file}: done. {figures}")
     if register:
         tell(f"registered as {registry().add(result.model_file).name}")

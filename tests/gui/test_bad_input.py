@@ -10,12 +10,14 @@ import numpy as np
 import pytest
 from PIL import Image
 from PySide6.QtCore import Qt
+from PySide6.QtWidgets import QPushButton
 from pytestqt.qtbot import QtBot
 
 from core.model import Box
 from core.store.workspace import Workspace
 from gui.app import App
 from gui.dialogs.lists import TableDialog
+from gui.start_card import StartCard
 from tests.core.imaging.files import dicom, plane, ramp, write_dicom
 from tests.gui.conftest import MakeApp, write_picture
 from tests.gui.fakes import FakeDetector
@@ -44,7 +46,10 @@ def test_an_empty_folder(hands: Hands, tmp_path: Path) -> None:
     empty.mkdir()
     drop_and_wait(hands, empty)
     assert f"{empty}: no slice that can be shown was found there." in hands.message
-    assert "Ctrl+O" in hands.canvas.scene().message
+    card = hands.window.findChild(StartCard)
+    assert isinstance(card, StartCard)
+    assert card.isVisible()
+    assert any("Ctrl+O" in b.text() for b in card.findChildren(QPushButton))
 
 
 def test_a_path_that_is_not_there(hands: Hands, tmp_path: Path) -> None:
