@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from PySide6.QtCore import QSizeF, Qt
+from PySide6.QtCore import QSizeF
 from PySide6.QtGui import QImage, QPainter
 
+from gui.viewer.layer_image import layer_image
 from gui.viewer.scene import BoxItem
 from gui.viewer.transform import ViewTransform
 
@@ -43,14 +44,10 @@ class BoxLayer:
         key = (items, transform, size, ratio)
         if key == self._key:  # quick for the same boxes: tuples compare their items by identity first
             return self._image
-        width, height = max(1, round(size.width() * ratio)), max(1, round(size.height() * ratio))
-        image = QImage(width, height, QImage.Format.Format_ARGB32_Premultiplied)
-        image.setDevicePixelRatio(ratio)
-        image.fill(Qt.GlobalColor.transparent)
-        painter = QPainter(image)
-        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        for item in items:
-            outline(painter, item)
-        painter.end()
-        self._key, self._image = key, image
-        return image
+
+        def paint(painter: QPainter) -> None:
+            for item in items:
+                outline(painter, item)
+
+        self._key, self._image = key, layer_image(size, ratio, paint)
+        return self._image

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from PySide6.QtCore import QRectF, QSizeF, Qt
+from PySide6.QtCore import QRectF, QSizeF
 from PySide6.QtGui import QImage, QPainter
 
 from gui.viewer.chips import Rects
+from gui.viewer.layer_image import layer_image
 from gui.viewer.scene import BoxItem
 from gui.viewer.transform import ViewTransform
 
@@ -87,15 +88,10 @@ class ChipLayer:
         standing = self._standing
         assert standing is not None
         if self._image is None:
-            size, ratio = standing.size, standing.ratio
-            width, height = max(1, round(size.width() * ratio)), max(1, round(size.height() * ratio))
-            image = QImage(width, height, QImage.Format.Format_ARGB32_Premultiplied)
-            image.setDevicePixelRatio(ratio)
-            image.fill(Qt.GlobalColor.transparent)
-            painter = QPainter(image)
-            painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-            for chip in chips:
-                draw(painter, chip)
-            painter.end()
-            self._image = image
+
+            def paint(painter: QPainter) -> None:
+                for chip in chips:
+                    draw(painter, chip)
+
+            self._image = layer_image(standing.size, standing.ratio, paint)
         return self._image
